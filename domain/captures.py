@@ -1,0 +1,55 @@
+"""Captures: research that takes something from people, and so needs their consent and approval."""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from domain.commands import Command, E
+from domain.conditions import Condition, Sensible, all_known
+from domain.consent import ConsentStands, Permission
+from domain.ethics import Activity, ApprovalStands
+from domain.people import ParticipantEnrolled
+
+
+class Capture(Command[E]):
+    """A command that is recorded only if approval and everyone's consent stand at that time.
+
+    A subclass says which activity the committee must have approved and which permissions each
+    participant must have given, and yields `covered(participants)` among its conditions.
+    """
+
+    ACTIVITY: ClassVar[Activity]
+    PERMISSIONS: ClassVar[tuple[Permission, ...]]
+
+    opinion: ApprovalStands | None = None  # until `covered` looks for one
+    standing: Sequence[ConsentStands] = ()
+
+    def covered(
+        self,
+        participants: tuple[str, ...],
+        path: str = "participants",
+        permissions: tuple[Permission, ...] | None = None,
+    ) -> Iterable[Condition]:
+        """Everyone is enrolled, named once, and consents; the committee approved the activity."""
+        at = self.occasion.occurred_at
+        self.opinion = ApprovalStands(self.ACTIVITY, at)
+        self.standing = [
+            ConsentStands(participant, permission, at, f"{path}.{n}")
+            for n, participant in enumerate(participants)
+            for permission in (self.PERMISSIONS if permissions is None else permissions)
+        ]
+        yield Sensible(
+            len(set(participants)) == len(participants),
+            "participant_twice",
+            "A participant is named twice; name each once.",
+            path,
+        )
+        yield from all_known("participant", participants, ParticipantEnrolled, path)
+        yield self.opinion
+        yield from self.standing
+
+    def approval(self) -> int | None:
+        heard = self.opinion.decided_by if self.opinion else None
+        return heard.position if heard else None
+
+    def consents(self) -> tuple[int, ...]:
+        return tuple(sorted({c.decided_by.position for c in self.standing if c.decided_by}))

@@ -1,0 +1,221 @@
+"""Commands: each asks for one event to be recorded, if its conditions hold at that moment."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, ClassVar, Generic, TypeVar, get_args
+from uuid import UUID
+
+import msgspec
+from eventsourcing.dcb.domain import Selector, Slice, Tagged
+from msgspec import Meta, Struct, structs
+
+from domain.conditions import Condition, Reason, Sensible
+from domain.membership import Duty, RoleHeld
+from domain.vocabulary import (
+    Channel,
+    Derived,
+    Heard,
+    MemberId,
+    Phase,
+    ResearchEvent,
+    StudyId,
+    Text,
+    annotations_of,
+    marked,
+    parts_of,
+)
+
+E = TypeVar("E", bound=ResearchEvent)
+S = TypeVar("S", bound=Struct)
+
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+CLOCKS_MAY_DIFFER_BY = timedelta(minutes=2)
+
+
+class Occasion(Struct, frozen=True, kw_only=True):
+    """When, by whom and on whose word something is recorded: what every command is told besides."""
+
+    study: StudyId
+    command_id: UUID  # made by the client: the same command sent again is answered, not repeated
+    actor: MemberId
+    occurred_at: datetime  # when it happened in the field, with the place's offset
+    asked_at: datetime  # the service's clock when the command arrived
+    channel: Channel = Channel.API
+    phase: Phase | None = None  # another label than the event's usual one
+    on_behalf_of: MemberId | None = None
+    reason: Text | None = None
+    caused_by: int | None = None  # position of the event that led to this one
+    request_id: str | None = None  # of the request that brought it
+
+
+class Refused(Exception):
+    """A command whose conditions do not all hold; says every reason."""
+
+    def __init__(self, reasons: Sequence[Reason]) -> None:
+        super().__init__("; ".join(reason.message for reason in reasons))
+        self.reasons = list(reasons)
+
+
+class Command(Slice[ResearchEvent], Generic[E]):
+    """Asks for one event to be recorded, if its conditions hold at that moment.
+
+    A subclass names its event (`class HoldWorkshop(Command[WorkshopHeld])`), its duty, and the
+    conditions it requires; its docstring is its documentation wherever it is offered.
+    """
+
+    DUTY: ClassVar[Duty]
+    ROLE: ClassVar[type[RoleHeld]] = RoleHeld
+    EVENT: ClassVar[type[ResearchEvent]]
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        (event,) = get_args(cls.__orig_bases__[0])  # type: ignore[attr-defined]
+        if isinstance(event, type):
+            cls.EVENT = event
+
+    def __init__(self, event: E, occasion: Occasion) -> None:
+        self.event, self.occasion = event, occasion
+        self.role_held = self.ROLE(occasion.actor, self.DUTY)
+        self.conditions: list[Condition] = [
+            self.role_held,
+            happened(occasion),
+            *self.requires(),
+        ]
+
+    def requires(self) -> Iterable[Condition]:
+        """What must stand, besides the role, for the event to be recorded."""
+        return ()
+
+    def decide(self) -> E:
+        """The event to record, once every condition has held."""
+        return self.event
+
+    def own_only(self, participant: str, path: str) -> Condition:
+        """A member who is a participant acts for themselves alone; others act for anyone."""
+        return OwnOnly(self.role_held, participant, path)
+
+    def approval(self) -> int | None:
+        """Position of the ethics opinion relied on, if one was needed."""
+        return None
+
+    def consents(self) -> tuple[int, ...]:
+        """Positions of the consents relied on."""
+        return ()
+
+    def consistency_boundary(self) -> list[Selector]:
+        return [each for condition in self.conditions for each in condition.selectors()]
+
+    def hear(self, heard: Heard) -> None:
+        for condition in self.conditions:
+            condition.hear(heard)
+
+    def execute(self) -> None:
+        """Decide. Raises `Refused` with every reason at once."""
+        if not self.role_held.holds() and self.role_held.role is None:
+            raise Refused([self.role_held.reason()])  # a stranger learns nothing more
+        if reasons := [c.reason() for c in self.conditions if not c.holds()]:
+            raise Refused(reasons)
+        event = self.decide()
+        self.new_decisions.append(Tagged(event.tags, event))
+
+
+def happened(occasion: Occasion) -> Condition:
+    return Sensible(
+        occasion.occurred_at <= occasion.asked_at + CLOCKS_MAY_DIFFER_BY,
+        "occurred_in_the_future",
+        f"occurredAt {occasion.occurred_at.isoformat()} is in the future; "
+        "record what has happened, when it has happened.",
+        "occurredAt",
+    )
+
+
+class OwnOnly(Condition):
+    """A participant speaks, votes and withdraws for themselves."""
+
+    def __init__(self, role_held: RoleHeld, participant: str, path: str) -> None:
+        super().__init__(
+            "not_your_own", f"You may do this for yourself, not for {participant}.", path
+        )
+        self.role_held, self.participant = role_held, participant
+
+    def selectors(self) -> list[Selector]:
+        return []  # the role's own condition listens for it
+
+    def hear(self, heard: Heard) -> None:
+        """The role's own condition hears it."""
+
+    def holds(self) -> bool:
+        return self.role_held.participant in (None, self.participant)
+
+
+def command_types(of: type[Command[Any]] = Command) -> list[type[Command[Any]]]:
+    """Every command, in the order of definition; a class without an event is only a base."""
+    return [
+        command
+        for each in of.__subclasses__()
+        for command in ([each] if "EVENT" in vars(each) else command_types(each))
+    ]
+
+
+@cache
+def given_fields(shape: type[Struct]) -> dict[str, Any]:
+    """The fields that the sender of a command gives, with their annotated types."""
+    return {
+        name: hint for name, hint in annotations_of(shape).items() if marked(hint, Derived) is None
+    }
+
+
+def read_given(shape: type[S], given: dict[str, Any]) -> S:
+    """Make an event, or an occasion, of what was sent. Raises `Refused`: every fault at once."""
+    hints = given_fields(shape)
+    required = _required(shape)
+    faults = [
+        Reason(code="field_unknown", path=name, message=f"There is no field {name}; remove it.")
+        for name in given
+        if name not in hints
+    ]
+    values = {}
+    for name, hint in hints.items():
+        if name in given:
+            if not _writable(given[name]):
+                message = f"{name} has a character that no text can hold (U+0000, or half a pair)."
+                faults.append(Reason(code="field_invalid", path=name, message=message))
+                continue
+            try:
+                values[name] = msgspec.convert(given[name], hint, strict=False)
+            except msgspec.ValidationError as fault:
+                faults.append(_fault(name, hint, str(fault)))
+        elif name in required:
+            message = f"{name} is missing; give it."
+            faults.append(Reason(code="field_missing", path=name, message=message))
+    if faults:
+        raise Refused(faults)
+    return shape(**values)
+
+
+def _writable(value: Any) -> bool:
+    """Whether PostgreSQL and UTF-8 can hold every text in it."""
+    if isinstance(value, str):
+        return UNWRITABLE.search(value) is None
+    if isinstance(value, dict):
+        return all(_writable(name) and _writable(part) for name, part in value.items())
+    if isinstance(value, (list, tuple)):
+        return all(map(_writable, value))
+    return True
+
+
+@cache
+def _required(shape: type[Struct]) -> frozenset[str]:
+    return frozenset(field.name for field in structs.fields(shape) if field.required)
+
+
+def _fault(name: str, hint: Any, said: str) -> Reason:
+    """A field's fault in plain words: what was expected rather than its pattern."""
+    message, _, where = said.partition(" - at `$")
+    path = name + where.rstrip("`").replace("[", ".").replace("]", "")
+    if "matching regex" in message:
+        described = [m.description for m in parts_of(hint) if isinstance(m, Meta) and m.description]
+        message = " ".join(["It must be", *described]) if described else message
+    return Reason(code="field_invalid", path=path, message=f"{path}: {message}")

@@ -1,0 +1,287 @@
+"""The words of the research record: identifiers, phases, personal fields, events, entries."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from functools import cache, lru_cache
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    NamedTuple,
+    TypeVar,
+    dataclass_transform,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
+from uuid import UUID
+
+from eventsourcing.dcb.domain import Decision
+from eventsourcing.utils import register_topic
+from msgspec import NODEFAULT, Meta, Struct, structs
+
+E = TypeVar("E", bound="ResearchEvent")
+M = TypeVar("M")
+
+WITHHELD = "[withheld]"  # stands where a personal text is not shown, or has been erased
+
+
+class Identifies(NamedTuple):
+    """Marks a field as naming something; its tag on record is `kind:identifier`."""
+
+    kind: str
+
+
+class Personal(NamedTuple):
+    """Marks a field as personal data (GDPR art. 4(1)) and names the field that holds its subjects.
+
+    `of="actor"` says that the data is the writer's own. Personal fields are kept in
+    `sealed_part`, apart from the public payload, so that they can be erased.
+    """
+
+    of: str
+
+
+class Derived(NamedTuple):
+    """Marks a field that the command works out from the record; nobody sends it."""
+
+
+# An identifier is a pseudonym or a short code, never a name: it stays public on record.
+_IDENTIFIER = Meta(
+    pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z",
+    description="1 to 64 letters, digits, '.', '_' or '-', beginning with a letter or digit.",
+)
+
+StudyId = Annotated[str, _IDENTIFIER, Identifies("study")]
+MemberId = Annotated[str, _IDENTIFIER, Identifies("member")]
+ParticipantId = Annotated[str, _IDENTIFIER, Identifies("participant")]
+GroupId = Annotated[str, _IDENTIFIER, Identifies("group")]
+StakeholderId = Annotated[str, _IDENTIFIER, Identifies("stakeholder")]
+CycleId = Annotated[str, _IDENTIFIER, Identifies("cycle")]
+ConcernId = Annotated[str, _IDENTIFIER, Identifies("concern")]
+AssetId = Annotated[str, _IDENTIFIER, Identifies("asset")]
+PriorityId = Annotated[str, _IDENTIFIER, Identifies("priority")]
+BallotId = Annotated[str, _IDENTIFIER, Identifies("ballot")]
+ActionId = Annotated[str, _IDENTIFIER, Identifies("action")]
+WorkshopId = Annotated[str, _IDENTIFIER, Identifies("workshop")]
+SessionId = Annotated[
+    str, _IDENTIFIER, Identifies("session")
+]  # interview, focus group, observation
+MediaId = Annotated[str, _IDENTIFIER, Identifies("media")]
+TranscriptId = Annotated[str, _IDENTIFIER, Identifies("transcript")]
+IndicatorId = Annotated[str, _IDENTIFIER, Identifies("indicator")]
+OutcomeId = Annotated[str, _IDENTIFIER, Identifies("outcome")]
+StoryId = Annotated[str, _IDENTIFIER, Identifies("story")]
+ReflectionId = Annotated[str, _IDENTIFIER, Identifies("reflection")]
+FindingId = Annotated[str, _IDENTIFIER, Identifies("finding")]
+QuotationId = Annotated[str, _IDENTIFIER, Identifies("quotation")]
+OpinionId = Annotated[str, _IDENTIFIER, Identifies("opinion")]
+HarmId = Annotated[str, _IDENTIFIER, Identifies("harm")]
+OptionId = Annotated[str, _IDENTIFIER]  # names an option within its ballot only: it makes no tag
+VoterId = Annotated[str, _IDENTIFIER]  # a participant's pseudonym, or a code on a list of voters
+PaperId = Annotated[str, Meta(max_length=129), Identifies("paper")]  # "ballot/voter": one each
+
+Title = Annotated[str, Meta(min_length=1, max_length=300)]
+Text = Annotated[str, Meta(min_length=1, max_length=20_000)]
+Count = Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class Phase(StrEnum):
+    """A label for where in the research an event belongs; phases overlap, so it locks nothing."""
+
+    STUDY = "study"
+    RECONNAISSANCE = "reconnaissance"
+    ETHICS = "ethics"
+    CONSENT = "consent"
+    PLAN = "plan"
+    ACT = "act"
+    OBSERVE = "observe"
+    REFLECT = "reflect"
+    SHARE = "share"
+
+
+class Channel(StrEnum):
+    """How an event reached the record."""
+
+    API = "api"
+    CLI = "cli"
+    FIELD_FORM = "field_form"
+    IMPORT = "import"
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class ResearchEvent(Struct, Decision, frozen=True, kw_only=True, omit_defaults=True):
+    """Something that happened in the research: past tense, never edited.
+
+    A field named after a kind of identifier (`cycle` in `CycleOpened`) is what the event is about.
+    """
+
+    TOPIC: ClassVar[str]
+    PHASE: ClassVar[Phase]
+    SCHEMA: ClassVar[int] = 1  # raised with every change of shape: see domain/older_events.py
+    DECISIVE: ClassVar[bool] = False  # later decisions rest on it: it has its own remedies,
+    # so `Corrected` may not change it behind their backs
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        cls.TOPIC = cls.__name__  # "WorkshopHeld" on record, so that modules may move
+        register_topic(cls.TOPIC, cls)
+
+    def as_dict(self) -> dict[str, Any]:  # lets a plain Slice hear us through @event
+        return structs.asdict(self)
+
+    @property
+    def tags(self) -> list[str]:
+        """Every identifier the event mentions: none can be forgotten by a rule or an audit."""
+        found: dict[str, None] = {}
+        for name, kind in identifying_fields(type(self)):
+            for value in _each(getattr(self, name)):
+                if isinstance(value, Struct):
+                    found.update(dict.fromkeys(_nested_tags(value)))
+                elif value is not None:
+                    found[f"{kind}:{value}"] = None
+        return list(found)
+
+
+class Heard(Struct, frozen=True, kw_only=True):
+    """An event as a decision hears it: what happened, when in the field, and where on record."""
+
+    position: int
+    occurred_at: datetime
+    actor: str
+    event: ResearchEvent
+
+
+class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is written on the outside of every event, besides when, who and where it stands."""
+
+    role: str  # of the actor, as it was in the study's record
+    phase: Phase
+    channel: Channel
+    offset: int = 0  # minutes east of UTC at the place where it happened
+    on_behalf_of: MemberId | None = None
+    caused_by: int | None = None  # position of the event that led to it
+    approval: int | None = None  # position of the ethics opinion relied on
+    consents: tuple[int, ...] = ()  # positions of the consents relied on
+    request_id: str | None = None  # the request that brought it, to find it again in the logs
+
+
+class Entry(Heard, frozen=True, kw_only=True):
+    """An event as it stands on record, with its whole envelope."""
+
+    study: StudyId
+    event_id: UUID
+    recorded_at: datetime
+    envelope: Envelope
+    command_id: UUID | None = None
+    reason: str | None = None
+
+    @property
+    def type(self) -> str:
+        return type(self.event).TOPIC
+
+    @property
+    def cycle(self) -> str | None:
+        """The cycle it belongs to, if it belongs to one."""
+        return getattr(self.event, "cycle", None)
+
+
+def event_types() -> list[type[ResearchEvent]]:
+    """Every kind of event that can be on record."""
+    return ResearchEvent.__subclasses__()
+
+
+@cache
+def annotations_of(shape: type[Struct]) -> dict[str, Any]:
+    """The annotated type of every field, in order of definition."""
+    hints = get_type_hints(shape, include_extras=True)
+    return {name: hints[name] for name in shape.__struct_fields__}
+
+
+@cache
+def identifying_fields(shape: type[Struct]) -> tuple[tuple[str, str], ...]:
+    """The public fields that name something, each with the kind it names ('' for nested shapes)."""
+    found = []
+    for name, hint in annotations_of(shape).items():
+        if marked(hint, Personal) is None:
+            kinds = [part.kind for part in parts_of(hint) if isinstance(part, Identifies)]
+            nested = any(isinstance(p, type) and issubclass(p, Struct) for p in parts_of(hint))
+            if kinds or nested:
+                found.append((name, kinds[0] if kinds else ""))
+    return tuple(found)
+
+
+@cache
+def personal_fields(shape: type[Struct]) -> dict[str, str]:
+    """The personal fields of an event, each with the name of the field that holds its subjects."""
+    marks = {name: marked(hint, Personal) for name, hint in annotations_of(shape).items()}
+    return {name: mark.of for name, mark in marks.items() if mark}
+
+
+@lru_cache(65_536)
+def tag_hash(tag: str) -> int:
+    """64 bits of a stable hash of a tag; collisions are possible, so readers check the tags."""
+    return int.from_bytes(hashlib.blake2b(tag.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def marked(hint: Any, mark: type[M]) -> M | None:
+    """The mark of this kind that stands on the annotation itself, if any."""
+    if get_origin(hint) is Annotated:
+        return next((m for m in hint.__metadata__ if isinstance(m, mark)), None)
+    return None
+
+
+def without_personal_fields(event: E) -> E:
+    """The event's public part: each personal field holds its default, or `WITHHELD`."""
+    withheld = _withheld(type(event))
+    return structs.replace(event, **withheld) if withheld else event
+
+
+def subjects(event: ResearchEvent, field: str, actor: str) -> tuple[str, ...]:
+    """Whose data a personal field is: tags such as `participant:P-07` or `member:ana`."""
+    of = personal_fields(type(event))[field]
+    if of == "actor":
+        return (f"member:{actor}",)
+    kind = dict(identifying_fields(type(event)))[of]
+    found = []
+    for value in _each(getattr(event, of)):
+        if isinstance(value, Struct):
+            found += _nested_tags(value)
+        elif value is not None:
+            found.append(f"{kind}:{value}")
+    return tuple(dict.fromkeys(found)) or (f"member:{actor}",)
+
+
+@cache
+def _withheld(shape: type[Struct]) -> dict[str, Any]:
+    """What stands in each personal field when it is not shown."""
+    return {
+        field.name: WITHHELD if field.default is NODEFAULT else field.default
+        for field in structs.fields(shape)
+        if field.name in personal_fields(shape)
+    }
+
+
+def _each(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _nested_tags(value: Struct) -> list[str]:
+    tags = []
+    for name, kind in identifying_fields(type(value)):
+        for part in _each(getattr(value, name)):
+            if isinstance(part, Struct):
+                tags += _nested_tags(part)
+            elif part is not None:
+                tags.append(f"{kind}:{part}")
+    return tags
+
+
+def parts_of(hint: Any) -> Iterable[Any]:
+    """The annotation and everything inside it."""
+    origin = get_origin(hint)
+    yield origin if origin not in (None, Annotated) else hint
+    for part in get_args(hint):
+        yield from parts_of(part)
