@@ -1,0 +1,218 @@
+"""The application: GraphQL, GraphiQL, health and sign-in over the record and its registers."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from asyncpg import InterfaceError, Pool, PostgresError
+from litestar import Litestar, Request, Response, get
+from litestar.connection import ASGIConnection
+from litestar.datastructures import Cookie
+from litestar.exceptions import NotAuthorizedException
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
+from litestar.response import Redirect
+
+from projections.following import Batch, Stopped, follow, make_tables, registers
+from projections.following import stopped_registers as stopped_in
+from service.asking import Asker
+from service.bell import Bell
+from service.database import connect, open_pool
+from service.graphiql import graphiql_routes
+from service.graphql_limits import Limits
+from service.graphql_over_http import graphql_route
+from service.graphql_over_websocket import graphql_websocket
+from service.graphql_schema import schema
+from service.identity import DemoIssuer, Identity, NotIdentified
+from service.logs import places, with_request_id
+from service.research_record import ResearchRecord
+
+log = structlog.get_logger(__name__)
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+COOKIE = "parcycle_session"
+
+
+@dataclass
+class Service:
+    """What the handlers work with while the service runs."""
+
+    record: ResearchRecord
+    registers: Pool
+    bell: Bell
+
+    async def healthy(self) -> tuple[bool, dict[str, Any]]:
+        """Whether requests can be answered, and what has stopped."""
+        try:
+            stopped = await stopped_in(self.registers)
+        except (OSError, PostgresError, InterfaceError) as lost:
+            return False, {"database": type(lost).__name__}
+        return not stopped, {
+            "database": "ok",
+            "stopped": [
+                {"register": register, "study": study, "position": position}
+                for register, study, position, _ in stopped
+            ],
+        }
+
+
+@asynccontextmanager
+async def running(database_url: str, *, project: bool) -> AsyncIterator[Service]:
+    """The record open for appends, and its registers followed if `project` is asked for."""
+    async with AsyncExitStack() as stack:
+        bell = Bell()
+        await bell.start(database_url)
+        stack.push_async_callback(bell.stop)
+        pool = await open_pool(database_url, 8, search_path="register")
+        stack.push_async_callback(pool.close)
+        record = await stack.enter_async_context(ResearchRecord(database_url))
+        record.recorder.on_append(bell.ring)
+        await prepare_registers(database_url)
+        if project:
+            followers = await open_pool(database_url, 4, search_path="register")
+            stack.push_async_callback(followers.close)
+            following = asyncio.create_task(follow_for_ever(followers, bell), name="registers")
+
+            async def stop() -> None:
+                following.cancel()
+                await asyncio.gather(following, return_exceptions=True)
+
+            stack.push_async_callback(stop)
+        yield Service(record, pool, bell)
+
+
+async def prepare_registers(database_url: str) -> None:
+    """Make the tables of registers that have none yet."""
+    db = await connect(database_url, search_path="register")
+    try:
+        await make_tables(db)
+    finally:
+        await db.close()
+
+
+async def follow_for_ever(pool: Pool, bell: Bell) -> None:
+    """Follow with every register; the database's absence is waited out."""
+    told: set[tuple[str, str, int]] = set()
+
+    def stopped(fault: Stopped) -> None:
+        if (fault.register, fault.study, fault.position) not in told:
+            told.add((fault.register, fault.study, fault.position))
+            log.error(
+                "register_stopped",
+                register=fault.register,
+                study=fault.study,
+                position=fault.position,
+                error=type(fault.cause).__name__,
+            )
+
+    with bell.listening() as rung:
+        while True:
+            try:
+                await follow(pool, registers().values(), rung, stopped, tell_taken_in)
+            except Exception as lost:  # the database is away, or worse: they go on in any case
+                log.warning("registers_wait", error=type(lost).__name__, at=places(lost)[-1])
+                await asyncio.sleep(1)
+
+
+def tell_taken_in(batch: Batch) -> None:
+    """Log which registers took in what was recorded by which requests."""
+    if not log.is_enabled_for(logging.DEBUG):
+        return
+    for register in batch.registers:
+        read = [entry for entry in batch.entries if register.reads(entry.type)]
+        if read:
+            log.debug(
+                "register_advanced",
+                register=register.name,
+                study=batch.study,
+                position=batch.position,
+                request_ids=list(dict.fromkeys(entry.envelope.request_id for entry in read)),
+            )
+
+
+def application(
+    database_url: str,
+    identity: Identity,
+    *,
+    demo: DemoIssuer | None = None,
+    project: bool = True,
+    introspection: bool = True,
+    limits: Limits | None = None,
+) -> Litestar:
+    """The ASGI application. With `demo`, one-time links sign members in."""
+    limits = limits or Limits()
+
+    async def asker(connection: Connection) -> Asker:
+        service: Service = connection.app.state.service
+        try:
+            member = await identity.member(_token(connection))
+        except NotIdentified as fault:
+            raise NotAuthorizedException(str(fault)) from None
+        return Asker(member, service.record, service.registers, service.bell)
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        async with running(database_url, project=project) as service:
+            app.state.service = service
+            yield
+
+    handlers: list[Any] = [
+        graphql_route(schema(), asker, limits, introspection=introspection),
+        graphql_websocket(schema(), asker, limits, introspection=introspection),
+        *graphiql_routes(),
+        live,
+        ready,
+        *([sign_in_route(demo)] if demo else []),
+    ]
+    return Litestar(
+        handlers,
+        lifespan=[lifespan],
+        middleware=[with_request_id],
+        openapi_config=None,
+        logging_config=None,
+    )
+
+
+def _token(connection: Connection) -> str:
+    """The access token of a request: a bearer token (RFC 6750), or the demo's session cookie."""
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token.strip()
+    if session := connection.cookies.get(COOKIE):
+        return session
+    raise NotIdentified("Send an access token: Authorization: Bearer <token>")
+
+
+@get("/health/live", sync_to_thread=False)
+def live() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@get("/health/ready")
+async def ready(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
+    """The database answers and every register follows; else 503, and what has stopped where."""
+    healthy, state = await request.app.state.service.healthy()
+    return Response(state, status_code=200 if healthy else 503)
+
+
+def sign_in_route(demo: DemoIssuer) -> HTTPRouteHandler:
+    """Where one-time links of the demo lead to."""
+
+    @get("/sign-in/{code:str}")
+    async def sign_in(code: FromPath[str]) -> Redirect:
+        """Sign in, once, and go on to GraphiQL."""
+        token = demo.redeem(code)
+        if token is None:
+            raise NotAuthorizedException(
+                "This sign-in link has been used, or the demo was started again since: "
+                "take a new one from the terminal."
+            )
+        cookie = Cookie(key=COOKIE, value=token, httponly=True, samesite="strict", path="/")
+        return Redirect("/graphiql", status_code=303, cookies=[cookie])
+
+    return sign_in

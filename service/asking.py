@@ -1,0 +1,72 @@
+"""Who is asking, and what they may see: the role comes from each study's own record."""
+
+import asyncio
+from dataclasses import dataclass, field
+from time import monotonic
+
+from asyncpg import Pool
+from graphql import GraphQLError
+
+from domain.membership import MAY, Duty, Role, RoleHeld
+from projections.following import position_of
+from service.bell import Bell
+from service.research_record import ResearchRecord
+
+WAIT_AT_MOST = 10.0  # seconds for a register to reach `atLeast`
+
+
+@dataclass
+class Asker:
+    """A member with a valid token, during one request or one operation of a connection."""
+
+    member: str
+    record: ResearchRecord
+    registers: Pool  # connections that see the registers' tables
+    bell: Bell
+    roles: dict[str, Role | None] = field(default_factory=dict)
+    at_least: dict[str, int] = field(default_factory=dict)
+
+    async def role_in(self, study: str) -> Role | None:
+        """Their role in a study as it stands on record now; None for a study not to be known of."""
+        held = RoleHeld(self.member, Duty.READ)
+        for each in await self.record.heard(study, held.selectors()):
+            held.hear(each)
+        self.roles[study] = held.role
+        return held.role
+
+    async def require(self, study: str, duty: Duty) -> None:
+        """Raise unless their role in the study, as it stands now, may do this."""
+        if await self.role_in(study) is None:
+            raise GraphQLError(
+                f"No study {study}, or you have no role in it; check the identifier.",
+                extensions={"code": "STUDY_UNKNOWN"},
+            )
+        self.allow(study, duty)
+
+    def allow(self, study: str, duty: Duty) -> None:
+        """Raise unless their role in a study that was looked up before may do this."""
+        role = self.roles[study]
+        if role is None or role not in MAY[duty]:
+            others = ", ".join(sorted(each.value for each in MAY[duty]))
+            raise GraphQLError(
+                f"A {role.value if role else 'stranger'} may not {duty.value}; "
+                f"ask one of: {others}.",
+                extensions={"code": "ROLE_INSUFFICIENT"},
+            )
+
+    def sees_personal_data(self, study: str) -> bool:
+        """Whether personal data of a study that was looked up before may be shown."""
+        return self.roles.get(study) in MAY[Duty.READ_PERSONAL]
+
+    async def wait_for(self, register: str, study: str) -> None:
+        """Wait until a register has reached the position asked for (`atLeast`), or raise."""
+        wanted = self.at_least.get(study, 0)
+        give_up = monotonic() + WAIT_AT_MOST
+        while wanted and (reached := await position_of(self.registers, register, study)) < wanted:
+            if monotonic() > give_up:
+                raise GraphQLError(
+                    f"{register} has reached position {reached} of {study}, not {wanted}, within "
+                    f"{WAIT_AT_MOST:.0f} seconds; ask again, or ask for less.",
+                    extensions={"code": "NOT_THERE_YET"},
+                )
+            await asyncio.sleep(0.01)

@@ -1,0 +1,54 @@
+"""The SQL by which the recorder reads: what matches a boundary after a position, and the head."""
+
+# Takes the study, a position, and the hash of each tag beside its item's number. Each item is
+# driven from its rarest tag, judged by how far on its eighth event is: a common tag then costs
+# nothing, in whichever order the tags are given. One statement, so one snapshot: the head is the
+# record's as the events were read.
+MATCHING = """
+select e.position, e.type, e.schema, e.actor, e.occurred_at, e.tags, e.payload
+from (
+    select distinct found.position
+    from (
+        select i.item, array_agg(i.tag) as tags, (array_agg(i.tag order by (
+            select t.position from record.event_tag t
+            where t.study = $1 and t.tag = i.tag and t.position > $2
+            order by t.position offset 7 limit 1
+        ) desc nulls first))[1] as rarest
+        from unnest($3::int[], $4::bigint[]) as i (item, tag)
+        group by i.item
+    ) i
+    cross join lateral (
+        select d.position from record.event_tag d
+        where d.study = $1 and d.tag = i.rarest and d.position > $2
+        and (cardinality(i.tags) = 1 or not exists (
+            select from unnest(i.tags) as other
+            where other <> i.rarest and (
+                select true from record.event_tag o
+                where o.study = $1 and o.tag = other and o.position = d.position limit 1
+            ) is null
+        ))
+    ) found
+) m
+cross join lateral (
+    select * from record.event e where e.study = $1 and e.position = m.position limit 1
+) e
+union all
+select h.position, null, null, null, null, null, null from record.study_head h where h.study = $1
+"""
+# The same where a single tag, or a single type, is asked for.
+OF_ONE_TAG = """
+select e.position, e.type, e.schema, e.actor, e.occurred_at, e.tags, e.payload
+from record.event_tag t
+cross join lateral (
+    select * from record.event e where e.study = $1 and e.position = t.position limit 1
+) e
+where t.study = $1 and t.position > $2 and t.tag = $3
+union all
+select h.position, null, null, null, null, null, null from record.study_head h where h.study = $1
+"""
+EVERYTHING = """
+select position, type, schema, actor, occurred_at, tags, payload
+from record.event where study = $1 and position > $2
+union all
+select h.position, null, null, null, null, null, null from record.study_head h where h.study = $1
+"""

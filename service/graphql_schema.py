@@ -1,0 +1,30 @@
+"""The GraphQL schema: a mutation for every command, a query for every register, subscriptions."""
+
+from functools import cache
+from uuid import UUID
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from service.graphql_events import Subscription
+from service.graphql_mutations import mutation_type
+from service.graphql_queries import query_type
+
+IDENTIFIER = strawberry.scalar(
+    name="UUID",
+    description="A universally unique identifier (RFC 9562).",
+    specified_by_url="https://www.rfc-editor.org/rfc/rfc9562",
+    serialize=str,
+    parse_value=UUID,
+)
+
+
+@cache
+def schema() -> strawberry.Schema:
+    """The schema that clients see; tests/schema.graphql holds it for review."""
+    return strawberry.Schema(
+        query=query_type(),
+        mutation=mutation_type(),
+        subscription=Subscription,
+        config=StrawberryConfig(scalar_map={UUID: IDENTIFIER}),
+    )

@@ -1,0 +1,95 @@
+"""What was sent becomes a proposal: one reading for GraphQL and files, every fault at once."""
+
+from datetime import UTC, datetime
+from functools import cache
+from typing import Annotated, Any
+from uuid import UUID
+
+from msgspec import Meta, Struct
+from strawberry.utils.str_converters import to_camel_case, to_snake_case
+from structlog.contextvars import get_contextvars
+
+from domain.commands import Command, Occasion, Refused, command_types, read_given
+from domain.conditions import Reason
+from domain.vocabulary import Channel, MemberId, Phase, StudyId, Text
+from service.research_record import Proposal
+
+
+class GivenOccasion(Struct, frozen=True, kw_only=True):
+    """What the sender of any command says of the occasion."""
+
+    study: StudyId  # in whose record it belongs
+    command_id: UUID  # made by you, new for each command: sent again, it is answered, not repeated
+    occurred_at: Annotated[datetime, Meta(tz=True)]  # when it happened, with the offset from UTC
+    phase: Phase | None = None  # the phase to file it under, if not its usual one
+    channel: Channel | None = None  # how it reached you: api unless you say so
+    on_behalf_of: MemberId | None = None  # the member on whose word you record it
+    reason: Text | None = None  # why it is recorded so, or so late
+    caused_by: Annotated[int, Meta(ge=1)] | None = None  # position of the event that led to it
+
+
+def verb(command: type[Command[Any]]) -> str:
+    """The command's name in GraphQL and in files: `HoldWorkshop` is `holdWorkshop`."""
+    return command.__name__[0].lower() + command.__name__[1:]
+
+
+@cache
+def commands() -> dict[str, type[Command[Any]]]:
+    """Every command, by its verb."""
+    return {verb(command): command for command in command_types()}
+
+
+def proposal(
+    command: type[Command[Any]], sent: dict[str, Any], member: str, default: Channel
+) -> Proposal:
+    """The command as a proposal; `sent` has Python's names. Raises `Refused` with every fault."""
+    occasion: GivenOccasion | None = None
+    event = None
+    faults: list[Reason] = []
+    about = {
+        name: sent[name] for name in GivenOccasion.__struct_fields__ if sent.get(name) is not None
+    }
+    content = {
+        name: value for name, value in sent.items() if name not in GivenOccasion.__struct_fields__
+    }
+    try:
+        occasion = read_given(GivenOccasion, about)
+    except Refused as refused:
+        faults += refused.reasons
+    try:
+        event = read_given(command.EVENT, content)
+    except Refused as refused:
+        faults += refused.reasons
+    if occasion is None or event is None:
+        raise Refused(faults)
+    return Proposal(
+        command=command,
+        event=event,
+        occasion=Occasion(
+            study=occasion.study,
+            command_id=occasion.command_id,
+            actor=member,
+            occurred_at=occasion.occurred_at,
+            asked_at=datetime.now(UTC),
+            channel=occasion.channel or default,
+            phase=occasion.phase,
+            on_behalf_of=occasion.on_behalf_of,
+            reason=occasion.reason,
+            caused_by=occasion.caused_by,
+            request_id=get_contextvars().get("request_id"),
+        ),
+    )
+
+
+def in_camel_case(path: str) -> str:
+    """A field's path as clients write it: `valid_until` is `validUntil`."""
+    return ".".join(to_camel_case(part) for part in path.split("."))
+
+
+def in_snake_case(value: Any) -> Any:
+    """What a file says in clients' names, in Python's names."""
+    if isinstance(value, dict):
+        return {to_snake_case(name): in_snake_case(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [in_snake_case(part) for part in value]
+    return value

@@ -1,0 +1,385 @@
+"""The recorder: conditional appends to PostgreSQL, many in one transaction, and reads by tags.
+
+One writer a process takes whatever waits and appends it in one round trip and one commit (group
+commit); nothing waits for a timer. Every append takes its study's row lock first, so positions have
+no gaps and a follower that has read up to N has missed nothing before it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import structlog
+from msgspec import Struct
+
+from domain.vocabulary import tag_hash
+from service.boundary_reads import EVERYTHING, MATCHING, OF_ONE_TAG
+from service.database import connect
+
+log = structlog.get_logger(__name__)
+
+BATCH = 512  # requests taken into one transaction at most
+UNAVAILABLE_AFTER = 30.0  # seconds without a database before an append is given up
+SEPARATOR = "\x1f"
+
+# A plan is made once and kept: one made while tables were small must not scan them once they are
+# large.
+ALWAYS_BY_INDEX = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",  # before PostgreSQL 18 a switched-off plan looks dear enough to be compiled
+}
+# Not a request's fault, so it is tried again on a new connection.
+UNREACHABLE = (
+    OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InternalClientError,  # what asyncpg can say when a server dies in the midst of a query
+)  # fmt: skip
+
+APPEND = """
+select heads, recorded, conflicts, repeats from record.append(
+    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31
+)
+"""
+Items = Sequence[tuple[Sequence[str], Sequence[str]]]  # (types, tags): any of these, all of those
+
+
+class Draft(Struct, frozen=True, kw_only=True):
+    """An event to be appended; the study's lock decides its position and `recorded_at`."""
+
+    event_id: UUID
+    type: str
+    schema: int
+    actor: str
+    occurred_at: datetime
+    tags: Sequence[str]
+    envelope: bytes
+    payload: bytes
+    personal: Sequence[tuple[str, Sequence[str], bytes]] = ()  # (path, subjects, data)
+    command_id: UUID | None = None
+    command_digest: bytes | None = None  # on the last event of a command: what it asked for
+
+
+class Appended(Struct, frozen=True):
+    """Where the last event of an append stands, and when it was recorded."""
+
+    position: int
+    recorded_at: datetime
+
+
+class Conflict(Exception):
+    """An event that meets the condition stands after the position: look again, decide again."""
+
+
+class Repeated(Exception):
+    """A command of the append is on record already: look its answer up."""
+
+
+class RecordUnavailable(Exception):
+    """The database cannot be reached; whether the events are on record is not known.
+
+    Send the command again with the same id: if it was recorded, it gets that answer.
+    """
+
+
+class Request(Struct):
+    """An append that waits for the writer."""
+
+    study: str
+    events: Sequence[Draft]
+    items: Items
+    after: int
+    answer: "asyncio.Future[Appended]"
+
+
+def type_tag(type_: str) -> str:
+    return f"t:{type_}"
+
+
+class Recorder:
+    """Appends to and reads from the record of every study in one database."""
+
+    def __init__(
+        self, url: str, *, readers: int = 8, unavailable_after: float = UNAVAILABLE_AFTER
+    ) -> None:
+        self._url, self._unavailable_after = url, unavailable_after
+        self._waiting: deque[Request] = deque()
+        self._something_waits = asyncio.Event()
+        self._known: set[str] = set()
+        self._on_append: list[Callable[[], None]] = []
+        self._stopping = False
+        self._db: asyncpg.Connection | None = None
+        self._reading = asyncio.Semaphore(readers)
+        self._idle: list[asyncpg.Connection] = []  # readers; asyncpg's pool costs a third of a read
+
+    async def start(self) -> None:
+        self._idle.append(await connect(self._url, **ALWAYS_BY_INDEX))
+        self._writer = asyncio.create_task(self._write(), name="recorder")
+
+    async def stop(self) -> None:
+        """Append what still waits, then let go of the database; nothing can be appended after."""
+        self._stopping = True
+        self._something_waits.set()
+        await self._writer
+        for db in [*self._idle, *([self._db] if self._db else [])]:
+            await db.close()
+
+    def on_append(self, wake: Callable[[], None]) -> None:
+        """Call this, with nothing, after every commit of this process: followers then look."""
+        self._on_append.append(wake)
+
+    def append(
+        self,
+        study: str,
+        events: Sequence[Draft],
+        items: Items = (),
+        after: int = 0,
+    ) -> "asyncio.Future[Appended]":
+        """Append these unless an event that matches one of the items stands after the position.
+
+        The future raises `Conflict`, `Repeated` or `RecordUnavailable`, or what the database says
+        against the events. It is done only when the commit is durable. An item with neither types
+        nor tags matches every event. Events of no command are not sent again when the connection
+        is lost, since nothing could tell that they are on record already.
+        """
+        if self._stopping:
+            raise RecordUnavailable("the recorder has stopped")
+        answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Request(study, events, items, after, answer))
+        self._something_waits.set()
+        return answer
+
+    async def read(
+        self, study: str, items: Items, after: int = 0
+    ) -> tuple[list[asyncpg.Record], int]:
+        """What matches any of the items after a position, in order; and the head at that moment.
+
+        Waits while the database is away. Raises `RecordUnavailable`.
+        """
+        numbers, hashes = _numbered_hashes(items)
+        if not all(types or tags for types, tags in items):
+            rows = await self._patiently(EVERYTHING, study, after)
+        elif len(hashes) == 1:
+            rows = await self._patiently(OF_ONE_TAG, study, after, hashes[0])
+        else:
+            rows = await self._patiently(MATCHING, study, after, numbers, hashes)
+        head = next((row["position"] for row in rows if row["type"] is None), 0)
+        found = [row for row in rows if row["type"] is not None and _matches(row, items)]
+        found.sort(key=lambda row: row["position"])
+        return found, head
+
+    async def _patiently(self, sql: str, *args: Any) -> list[asyncpg.Record]:
+        """The rows, as soon as there is a database to ask."""
+        lost: Exception | None = None
+        try:
+            async with asyncio.timeout(self._unavailable_after):
+                while not (lost and self._stopping):
+                    try:
+                        return await self._fetch(sql, *args)
+                    except UNREACHABLE as error:
+                        lost = error
+                        await asyncio.sleep(0.1)
+        except TimeoutError as error:
+            lost = lost or error
+        raise RecordUnavailable(str(lost)) from lost
+
+    async def _fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
+        async with self._reading:
+            db = self._idle.pop() if self._idle else None
+            if db is None or db.is_closed():
+                db = await connect(self._url, **ALWAYS_BY_INDEX)
+            try:
+                rows = await db.fetch(sql, *args)
+            except BaseException:  # also of a caller that left: its query may still be running
+                db.terminate()
+                raise
+            self._idle.append(db)
+            return rows
+
+    async def _write(self) -> None:
+        while self._waiting or not self._stopping:
+            await self._something_waits.wait()
+            batch = self._take()
+            if not self._waiting and not self._stopping:
+                self._something_waits.clear()
+            await self._settle(batch)
+
+    def _take(self) -> list[Request]:
+        """What waits, but for what could meet an event of this very batch: that is for the next."""
+        batch: list[Request] = []
+        later: list[Request] = []
+        seen: set[tuple[str, str | UUID | None]] = set()
+        while self._waiting and len(batch) < BATCH:
+            request = self._waiting.popleft()
+            if request.answer.cancelled():
+                continue
+            if seen and _meets(request, seen):
+                later.append(request)
+                continue
+            batch.append(request)
+            for event in request.events:
+                seen.add((request.study, event.command_id))
+                seen.add((request.study, type_tag(event.type)))
+                seen.update((request.study, tag) for tag in event.tags)
+        self._waiting.extendleft(reversed(later))
+        return batch
+
+    async def _settle(self, batch: list[Request]) -> None:
+        """Append a batch; what conflicts or repeats is answered, and the rest sent again."""
+        clock = asyncio.get_running_loop().time
+        gone_since: float | None = None
+        while batch := [request for request in batch if not request.answer.done()]:
+            try:
+                await self._send(batch)
+                gone_since = None
+            except Exception as error:
+                if not isinstance(error, UNREACHABLE):
+                    if len(batch) > 1:  # one of them is at fault, and only that one is to fail
+                        half = len(batch) // 2
+                        await self._settle(batch[:half])
+                        await self._settle(batch[half:])
+                    elif not batch[0].answer.done():
+                        batch[0].answer.set_exception(error)
+                    continue
+                # The commit may have happened or not: the command ids tell when it is back.
+                log.warning("database_lost", error=type(error).__name__, requests=len(batch))
+                self._forget_connection()
+                gone_since = gone_since or clock()
+                given_up = self._stopping or clock() - gone_since > self._unavailable_after
+                for request in batch:
+                    if (given_up or not _repeatable(request)) and not request.answer.done():
+                        request.answer.set_exception(RecordUnavailable(str(error)))
+                if not given_up:
+                    await asyncio.sleep(0.1)
+
+    async def _send(self, batch: list[Request]) -> None:
+        db = await self._connection()
+        studies = list(dict.fromkeys(request.study for request in batch))
+        if unknown := [study for study in studies if study not in self._known]:
+            # In a transaction of its own: two writers that make heads while holding locks could
+            # wait for one another.
+            await db.execute(
+                "insert into record.study_head (study) select unnest($1::text[])"
+                " on conflict do nothing",
+                sorted(unknown),
+            )
+            self._known.update(unknown)
+        args, lasts = _arguments(batch, studies)
+        (row,) = await db.fetch(APPEND, *args, timeout=self._unavailable_after)
+        conflicts, repeats = set(row["conflicts"] or ()), set(row["repeats"] or ())
+        if not conflicts and not repeats:
+            heads, recorded = row["heads"], row["recorded"]
+            for request, (n, ordinal) in zip(batch, lasts, strict=True):
+                if not request.answer.done():
+                    request.answer.set_result(Appended(heads[n] + ordinal, recorded[n]))
+            for wake in self._on_append:
+                wake()
+            return
+        for number, request in enumerate(batch):
+            if request.answer.done():
+                continue
+            if number in repeats:
+                request.answer.set_exception(Repeated())
+            elif number in conflicts:
+                request.answer.set_exception(Conflict())
+
+    async def _connection(self) -> asyncpg.Connection:
+        if self._db is None or self._db.is_closed():
+            async with asyncio.timeout(self._unavailable_after):
+                self._db = await connect(self._url, **ALWAYS_BY_INDEX)
+        return self._db
+
+    def _forget_connection(self) -> None:
+        self._known.clear()  # what comes back may be an older backup
+        if self._db is not None:
+            self._db.terminate()
+            self._db = None
+
+
+def _matches(row: asyncpg.Record, items: Items) -> bool:
+    tags = set(row["tags"])
+    return any((not types or row["type"] in types) and tags.issuperset(t) for types, t in items)
+
+
+def _repeatable(request: Request) -> bool:
+    return any(event.command_digest is not None for event in request.events)
+
+
+def _numbered_hashes(items: Items) -> tuple[list[int], list[int]]:
+    """The hashes of each item's tags, each beside its item's number; types are alternatives."""
+    numbers: list[int] = []
+    hashes: list[int] = []
+    number = 0
+    for types, tags in items:
+        for type_tags in [[type_tag(type_)] for type_ in types] or [[]]:
+            each = [*tags, *type_tags]
+            numbers += [number] * len(each)
+            hashes += [tag_hash(tag) for tag in each]
+            number += 1
+    return numbers, hashes
+
+
+def _meets(request: Request, seen: set[tuple[str, str | UUID | None]]) -> bool:
+    study = request.study
+    if any(e.command_digest and (study, e.command_id) in seen for e in request.events):
+        return True
+    return any(
+        all((study, tag) in seen for tag in tags)
+        and (not types or any((study, type_tag(type_)) in seen for type_ in types))
+        and (bool(tags or types) or any(of == study for of, _ in seen))
+        for types, tags in request.items
+    )
+
+
+def _arguments(
+    batch: Iterable[Request], studies: list[str]
+) -> tuple[list[Any], list[tuple[int, int]]]:
+    """The arrays that record.append takes, and where each request's last event will stand."""
+    number = {study: n for n, study in enumerate(studies)}
+    counts = [0] * len(studies)
+    items: list[tuple[Any, ...]] = []
+    commands: list[tuple[Any, ...]] = []
+    events: list[tuple[Any, ...]] = []
+    tags: list[tuple[int, int, int]] = []
+    parts: list[tuple[Any, ...]] = []
+    lasts = []
+    for r, request in enumerate(batch):
+        n = number[request.study]
+        for types, wanted in request.items:
+            if wanted:
+                first, *rest = map(tag_hash, wanted)
+                others = "{" + ",".join(map(str, rest)) + "}" if rest else None
+                items.append((r, n + 1, request.after, first, others, ",".join(types) or None))
+            for type_ in () if wanted else types:
+                items.append((r, n + 1, request.after, tag_hash(type_tag(type_)), None, None))
+            if not wanted and not types:
+                items.append((r, n + 1, request.after, None, None, None))
+        for e in request.events:
+            counts[n] += 1
+            o = counts[n]
+            if e.command_digest is not None:
+                commands.append((r, n + 1, e.command_id))
+            events.append((
+                n + 1, o, e.event_id, e.type, e.schema, e.actor, e.occurred_at,
+                e.command_id, e.command_digest, SEPARATOR.join(e.tags), e.envelope, e.payload,
+            ))  # fmt: skip
+            hashes = {tag_hash(tag) for tag in (*e.tags, type_tag(e.type))}
+            tags += [(n + 1, o, hashed) for hashed in hashes]
+            for path, subjects, data in e.personal:
+                parts.append((n + 1, o, path, SEPARATOR.join(subjects), data))
+        lasts.append((n, counts[n]))
+    rows = ((items, 6), (commands, 3), (events, 12), (tags, 3), (parts, 5))
+    columns = [column for kind, width in rows for column in _columns(kind, width)]
+    return [studies, counts, *columns], lasts
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Iterable[Sequence[Any] | None]:
+    return zip(*rows, strict=True) if rows else [None] * width

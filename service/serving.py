@@ -1,0 +1,118 @@
+"""Serving: the application under uvicorn, with its store, until it is told to stop."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+
+import uvicorn
+import uvloop
+from litestar import Litestar
+from rich.console import Console
+
+from service.application import application
+from service.demo_study import MEMBERS, STUDY, load_demo
+from service.identity import DemoIssuer, Identity
+from service.research_record import ResearchRecord
+from service.settings import Settings
+from service.store import check, store
+
+LOOPBACK = "127.0.0.1"
+Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
+
+
+def run_service(settings: Settings, host: str, port: int, console: Console) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    if settings.token_keys is None:
+        raise ValueError("the service needs token_keys to know who is asking")
+    listener = listening(host, port)
+    identity = Identity(settings.token_keys, settings.token_issuer, settings.token_audience)
+    with store(settings) as kept:
+        uvloop.run(check(kept.service_url))
+        app = application(
+            kept.service_url,
+            identity,
+            project=settings.project,
+            introspection=settings.introspection,
+        )
+
+        async def say(at: str) -> None:
+            console.print(f"parcycle serves {at}/graphql. Ctrl-C stops.", highlight=False)
+
+        uvloop.run(serve(app, listener, say))
+
+
+def run_demo(settings: Settings, port: int | None, console: Console, progress: Progress) -> None:
+    """Load the demo study on an embedded database of its own, serve it, and say where to go."""
+    try:
+        listener = listening(LOOPBACK, settings.port if port is None else port)
+    except OSError:
+        if port is not None:
+            raise
+        listener = listening(LOOPBACK, 0)  # the usual port is taken
+    own = settings.model_copy(update={"database_url": None, "home": settings.home / "demo"})
+    issuer = DemoIssuer(settings.token_audience)
+    with store(own) as kept:
+        uvloop.run(load(kept.service_url, progress))
+        app = application(kept.service_url, issuer.identity, demo=issuer)
+        uvloop.run(serve(app, listener, lambda at: welcome(at, issuer, console)))
+
+
+async def load(url: str, progress: Progress) -> None:
+    """Record the demo study, unless it is on record already."""
+    async with ResearchRecord(url) as record:
+        with progress("Demo study: events recorded") as report:
+            await load_demo(record, report)
+
+
+async def welcome(at: str, issuer: DemoIssuer, console: Console) -> None:
+    """Say where the demo is, and how to sign in as each of its members."""
+    console.print(f"\n[bold]parcycle[/bold] is running at {at}  (study: {STUDY})")
+    console.print("Its people, dates and numbers are made up. Ctrl-C stops it.\n")
+    console.print("Sign in as (each link works once):", highlight=False)
+    for member, role, what in MEMBERS:
+        link = f"{at}/sign-in/{issuer.link(member)}"
+        console.print(f"  {role.value:<16} {what}", highlight=False, soft_wrap=True)
+        console.print(f"  {'':<16} {link}", highlight=False, soft_wrap=True)
+    lead = MEMBERS[0][0]
+    console.print("\nOr from a program, for twelve hours:", highlight=False)
+    query = '{"query":"{ studies { study title } }"}'
+    console.print(
+        f"  curl {at}/graphql -H 'content-type: application/json' \\\n"
+        f"    -H 'authorization: Bearer {issuer.token(lead)}' \\\n"
+        f"    -d '{query}'\n",
+        highlight=False, soft_wrap=True, markup=False,
+    )  # fmt: skip
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises OSError with what to do about it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as fault:
+        listener.close()
+        raise OSError(
+            f"Cannot listen on {host}:{port} ({fault.strerror}); choose another with --port."
+        ) from fault
+    return listener
+
+
+async def serve(
+    app: Litestar, listener: socket.socket, say: Callable[[str], Awaitable[None]]
+) -> None:
+    """Serve on the socket, and say the address once requests are answered."""
+    config = uvicorn.Config(
+        app, ws="websockets-sansio", log_config=None, access_log=False, server_header=False,
+        timeout_graceful_shutdown=3,  # seconds: subscriptions have no end of their own
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn offers no event)
+        await asyncio.sleep(0.02)
+    if not serving.done():
+        host, port = listener.getsockname()[:2]
+        await say(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    await serving

@@ -1,0 +1,49 @@
+"""Settings: from the environment, each with `PARCYCLE_` before its name; `DATABASE_URL` besides."""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def default_home() -> Path:
+    """Where the embedded database lives (XDG Base Directory specification; FHS for root)."""
+    if os.geteuid() == 0:  # PostgreSQL runs as another account, which cannot enter root's home
+        return Path("/var/lib/parcycle")
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data) / "parcycle"
+
+
+class Settings(BaseSettings):
+    """How the service runs. Every setting can be left out."""
+
+    model_config = SettingsConfigDict(env_prefix="PARCYCLE_", extra="ignore")
+
+    database_url: str | None = Field(
+        None,
+        validation_alias="DATABASE_URL",
+        description="PostgreSQL 15 to 18, as the role parcycle_service; embedded if left out.",
+    )
+    owner_database_url: str | None = Field(
+        None, description="The same database as the role that owns it, for `parcycle migrate`."
+    )
+    home: Path = Field(default_factory=default_home, description="Folder of the embedded database.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8400, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    log_format: Literal["json", "console"] = Field("console", description="How log lines look.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info",
+        description="The least serious lines that are written; debug tells each append, and each "
+        "register that takes it in, by the request's id.",
+    )
+    token_keys: str | None = Field(
+        None, description="JWK Set that access tokens are signed with: a file or an https URL."
+    )
+    token_issuer: str | None = Field(None, description="`iss` that access tokens must carry.")
+    token_audience: str = Field("parcycle", description="`aud` that access tokens must carry.")
+    introspection: bool = Field(True, description="Whether clients may ask for the schema.")
+    project: bool = Field(
+        True, description="Whether `serve` follows the record; else run `parcycle project`."
+    )

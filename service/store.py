@@ -1,0 +1,90 @@
+"""Where the record is kept: the PostgreSQL that `DATABASE_URL` names, or one we bring along."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+import asyncpg
+
+from service.embedded_postgres import embedded_postgres
+from service.migrate_schema import OWNER_ROLE, SERVICE_ROLE, create_roles, migrate
+from service.settings import Settings
+
+DATABASE = "parcycle"
+
+
+@dataclass(frozen=True)
+class Store:
+    """The database as the service uses it, and as its owner migrates it, where that is known."""
+
+    service_url: str
+    owner_url: str | None
+    embedded: bool
+
+
+@contextmanager
+def store(settings: Settings) -> Iterator[Store]:
+    """The store while it is in use; an embedded one is made, started and migrated as needed."""
+    if settings.database_url:
+        yield Store(settings.database_url, settings.owner_database_url, embedded=False)
+        return
+    with embedded_postgres(settings.home) as server:
+        owner = _as(server, OWNER_ROLE)
+        asyncio.run(_prepare(server, owner))
+        yield Store(_as(server, SERVICE_ROLE), owner, embedded=True)
+
+
+async def _prepare(server: str, owner: str) -> None:
+    await create_roles(server)
+    db = await asyncpg.connect(server)
+    try:
+        if not await db.fetchval("select true from pg_database where datname = $1", DATABASE):
+            # Another process may make it at the same time.
+            with suppress(asyncpg.DuplicateDatabaseError, asyncpg.UniqueViolationError):
+                await db.execute(f"create database {DATABASE} owner {OWNER_ROLE}")
+    finally:
+        await db.close()
+    await migrate(owner)
+
+
+def _as(server: str, role: str) -> str:
+    parts = urlsplit(server)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{role}@{host}", path=f"/{DATABASE}"))
+
+
+class Unusable(Exception):
+    """The database cannot be used as it is: says why, and what to do."""
+
+
+async def reach(url: str) -> None:
+    """Raises `Unusable` if the database does not let us in."""
+    try:
+        db = await asyncpg.connect(url, timeout=10)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as fault:
+        parts = urlsplit(url)
+        where = f"{parts.path.strip('/')} at {parts.netloc.rpartition('@')[2]}"
+        raise Unusable(
+            f"Cannot use the database {where} as {parts.username}: {_why(fault)}. See that it "
+            "runs, and that its URL is right."
+        ) from fault
+    await db.close()
+
+
+async def check(url: str) -> None:
+    """Raises `Unusable` if the database does not let us in, or holds no record."""
+    await reach(url)
+    db = await asyncpg.connect(url)
+    try:
+        if await db.fetchval("select to_regnamespace('record')") is None:
+            raise Unusable("The database holds no record yet; run `parcycle migrate` first.")
+    finally:
+        await db.close()
+
+
+def _why(fault: Exception) -> str:
+    if isinstance(fault, TimeoutError):
+        return "it does not answer"
+    return (getattr(fault, "strerror", None) or str(fault) or type(fault).__name__).rstrip(".")
