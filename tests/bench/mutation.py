@@ -1,0 +1,163 @@
+"""What a mutation through HTTP costs, against its append alone: `python -m tests.bench.mutation`.
+
+One service process and one client process on one database with fsync on; the rounds are
+interleaved. The append is the same event under the same conditions, by the recorder in process.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
+
+import uvicorn
+import uvloop
+
+from domain.commands import Occasion
+from domain.membership import StudyOpened
+from domain.people import EnrolParticipant, ParticipantEnrolled
+from domain.studies import OpenStudy
+from service import logs
+from service.application import application
+from service.identity import DemoIssuer
+from service.recorder import Draft
+from service.research_record import Proposal, ResearchRecord, uuid7
+from service.settings import Settings
+from service.store import store
+
+MUTATION = """mutation Enrol($i: EnrolParticipantInput!) { enrolParticipant(input: $i) {
+    ... on Recorded { position } ... on Refused { reasons { code } } } }"""
+STUDY = "bench"
+
+
+def proposal(command: type, event: object) -> Proposal:
+    now = datetime.now(UTC)
+    occasion = Occasion(study=STUDY, command_id=uuid4(), actor="ana", occurred_at=now, asked_at=now)
+    return Proposal(command=command, event=event, occasion=occasion)  # type: ignore[arg-type]
+
+
+def serve(url: str, issuer: DemoIssuer, port: int) -> None:
+    app = application(url, issuer.identity, project=False)
+    uvicorn.run(app, port=port, log_level="error", access_log=False)
+
+
+class Client:
+    """Keep-alive HTTP/1.1 by hand, so that the client's own cost stays small."""
+
+    def __init__(self, port: int, token: str) -> None:
+        self.port, self.token = port, token
+
+    async def open(self) -> "Client":
+        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
+        return self
+
+    async def mutate(self) -> None:
+        given = {
+            "study": STUDY, "commandId": str(uuid4()), "participant": uuid4().hex,
+            "occurredAt": datetime.now(UTC).isoformat(),
+        }  # fmt: skip
+        body = json.dumps({"query": MUTATION, "variables": {"i": given}}).encode()
+        self.writer.write(
+            b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            b"authorization: Bearer " + self.token.encode() + b"\r\n"
+            b"content-length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+        )
+        head = await self.reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
+        answer = await self.reader.readexactly(length)
+        if b'"position"' not in answer:
+            raise RuntimeError(answer.decode())
+
+
+async def timed(callers: int, seconds: float, call: Callable[[int], Awaitable[object]]) -> float:
+    """Calls a second."""
+    done, end = 0, time.perf_counter() + seconds
+
+    async def caller(n: int) -> None:
+        nonlocal done
+        while time.perf_counter() < end:
+            await call(n)
+            done += 1
+
+    began = time.perf_counter()
+    await asyncio.gather(*(caller(n) for n in range(callers)))
+    return done / (time.perf_counter() - began)
+
+
+async def compare(url: str, port: int, token: str, rounds: int, seconds: float) -> None:
+    async with ResearchRecord(url) as record:
+        await record.submit(
+            proposal(OpenStudy, StudyOpened(title="Bench", question="?", setting="?"))
+        )
+
+        async def append(_: int) -> None:
+            participant = uuid4().hex
+            tags = [f"participant:{participant}"]
+            draft = Draft(
+                event_id=uuid7(), type="ParticipantEnrolled", schema=1, actor="ana",
+                occurred_at=datetime.now(UTC), tags=tags, payload=b"{}", envelope=b"{}",
+                command_id=uuid4(), command_digest=b"d" * 32,
+            )  # fmt: skip
+            await record.recorder.append(STUDY, [draft], [(["ParticipantEnrolled"], tags)])
+
+        async def decide(_: int) -> None:
+            event = ParticipantEnrolled(participant=uuid4().hex)
+            await record.submit(proposal(EnrolParticipant, event))
+
+        clients = [await Client(port, token).open() for _ in range(64)]
+
+        async def mutate(n: int) -> None:
+            await clients[n].mutate()
+
+        print("calls a second; medians of", rounds, "interleaved rounds")
+        for callers in (1, 16, 64):
+            figures: dict[str, list[float]] = {"append": [], "decision": [], "mutation": []}
+            for _ in range(rounds):
+                figures["append"].append(await timed(callers, seconds, append))
+                figures["decision"].append(await timed(callers, seconds, decide))
+                figures["mutation"].append(await timed(callers, seconds, mutate))
+            a, d, m = (statistics.median(each) for each in figures.values())
+            print(
+                f"{callers:>3} callers: append {a:8.0f}  decided in process {d:8.0f}  "
+                f"mutation over HTTP {m:8.0f}  mutation/append cost {a / m:5.2f}  "
+                f"mutation/decision cost {d / m:5.2f}"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--port", type=int, default=8477)
+    options = parser.parse_args()
+    logs.configure("json", "warning")
+    issuer = DemoIssuer("parcycle")
+    with tempfile.TemporaryDirectory(prefix="parcycle-bench-") as folder:
+        Path(folder).chmod(0o755)
+        settings = Settings(home=Path(folder) / "home").model_copy(update={"database_url": None})
+        with store(settings) as kept:
+            service = multiprocessing.get_context("fork").Process(
+                target=serve, args=(kept.service_url, issuer, options.port)
+            )
+            service.start()
+            try:
+                time.sleep(4)
+                uvloop.run(
+                    compare(
+                        kept.service_url, options.port, issuer.token("ana"),
+                        options.rounds, options.seconds,
+                    )
+                )  # fmt: skip
+            finally:
+                service.terminate()
+                service.join()
+
+
+if __name__ == "__main__":
+    main()

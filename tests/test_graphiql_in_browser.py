@@ -1,0 +1,181 @@
+"""GraphiQL in a real Chromium: it works with what the service itself serves, and nothing else."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
+
+from tests.conftest import Database
+from tests.graphql_under_test import SIGNED_IN, anyone, application, served, the_bearer
+from tests.serving import prepare, serving
+
+DOCUMENTATION = ".graphiql-doc-explorer"
+STATIC = Path(__file__).parent.parent / "service" / "static"
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
+    "--disable-background-networking --disable-component-update --window-size=1400,1000"
+)
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Chrome]:
+    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
+    if None in programs:
+        message = "GraphiQL is not tried: install chromium and chromium-driver"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    options = ChromeOptions()
+    options.binary_location = str(programs[0])
+    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path / 'chromium'}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+    chrome = Chrome(options=options, service=ChromeService(str(programs[1])))
+    try:
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+def opened(browser: Chrome, address: str) -> None:
+    browser.get(f"http://{address}/graphiql")
+    WebDriverWait(browser, 20).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".CodeMirror"))
+
+
+def written(browser: Chrome, editor: str, text: str) -> None:
+    """Types into one of GraphiQL's editors, as a person would paste."""
+    found = browser.find_element(By.CSS_SELECTOR, f"{editor} .CodeMirror")
+    browser.execute_script("arguments[0].CodeMirror.focus()", found)
+    browser.switch_to.active_element.send_keys(Keys.CONTROL, "a")
+    browser.execute_script("arguments[0].CodeMirror.setValue(arguments[1])", found, text)
+
+
+def asked(browser: Chrome, name: str, document: str) -> None:
+    """Writes a document, and waits until GraphiQL has read it: its tab has the operation's name."""
+    written(browser, ".graphiql-query-editor", document)
+    WebDriverWait(browser, 20).until(
+        lambda b: b.find_element(By.CSS_SELECTOR, ".graphiql-tab-active").text == name
+    )
+
+
+def ran(browser: Chrome, *expected: str) -> str:
+    """Presses the button, and waits until the answer on the page says all that is expected."""
+    browser.find_element(By.CSS_SELECTOR, ".graphiql-execute-button").click()
+
+    def answer(b: Chrome) -> str:
+        return b.find_element(By.CSS_SELECTOR, ".result-window").text
+
+    def all_said(b: Chrome) -> bool:
+        return all(each in answer(b) for each in expected)
+
+    WebDriverWait(browser, 20).until(all_said, f"the answer does not say {expected}")
+    return answer(browser)
+
+
+def log_of(browser: Any, kind: str) -> list[dict[str, Any]]:  # get_log has no types
+    return list(browser.get_log(kind))
+
+
+def requested(browser: Chrome) -> list[str]:
+    """Every URL that the page asked for, by HTTP or WebSocket."""
+    events: list[dict[str, Any]] = [
+        json.loads(entry["message"])["message"] for entry in log_of(browser, "performance")
+    ]
+    urls = [
+        event["params"].get("url") or event["params"].get("request", {}).get("url", "")
+        for event in events
+        if event["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated")
+    ]
+    outside = ("data:", "chrome:")  # in the page itself, or Chromium's own start page
+    return [url for url in urls if not url.startswith(outside)]
+
+
+def test_a_query_and_a_subscription_with_nothing_asked_of_another_host(browser: Chrome) -> None:
+    with served(application(context=anyone)) as address:
+        opened(browser, address)
+        asked(browser, "Greet", 'query Greet { hello(name: "Toxteth") }')
+        ran(browser, "hello Toxteth")
+
+        asked(browser, "Count", "subscription Count { counted(to: 3) }")
+        ran(browser, '"counted": 3')
+
+        urls = requested(browser)
+        assert any(url == f"ws://{address}/graphql" for url in urls)
+        assert {urlsplit(url).netloc for url in urls} == {address}
+        complaints = [e for e in log_of(browser, "browser") if e["level"] == "SEVERE"]
+        assert complaints == []  # the Content-Security-Policy among them
+
+
+def test_a_token_in_the_headers_tab_goes_with_queries_and_subscriptions(browser: Chrome) -> None:
+    with served(application(context=the_bearer)) as address:
+        opened(browser, address)
+        headers = json.dumps({"authorization": SIGNED_IN})
+        browser.find_element(By.XPATH, "//button[normalize-space()='Headers']").click()
+        written(browser, ".graphiql-editor-tool .graphiql-editor:not(.hidden)", headers)
+        asked(browser, "Who", "query Who { who }")
+        ran(browser, SIGNED_IN)
+        asked(browser, "Whom", "subscription Whom { whom }")
+        ran(browser, f'"whom": "{SIGNED_IN}"')
+
+
+def test_the_documentation_is_read_from_the_service(browser: Chrome) -> None:
+    with served(application()) as address:
+        opened(browser, address)
+        browser.find_element(By.CSS_SELECTOR, "[aria-label='Show Documentation Explorer']").click()
+        WebDriverWait(browser, 20).until(
+            lambda b: "Mutation" in b.find_element(By.CSS_SELECTOR, DOCUMENTATION).text
+        )
+
+
+def test_a_member_who_followed_a_sign_in_link_asks_the_service_itself(
+    browser: Chrome, database: Database
+) -> None:
+    """The whole schema is read within our own limits; the link's cookie goes with everything."""
+    with serving(database) as service:
+        prepare(service.as_("ana"))
+        browser.get(f"http://{service.address}/sign-in/{service.issuer.link('ana')}")
+        WebDriverWait(browser, 20).until(lambda b: b.current_url.endswith("/graphiql"))
+        opened(browser, service.address)
+        asked(
+            browser,
+            "People",
+            'query People { study(id: "maize", atLeast: 7) { participants { nodes { name } } } }',
+        )
+        ran(browser, "Name of p-1", "Name of p-2")
+
+        asked(browser, "Live", 'subscription Live { events(study: "maize", after: 6) { type } }')
+        ran(browser, "ConsentGiven")
+
+        browser.find_element(By.CSS_SELECTOR, "[aria-label='Show Documentation Explorer']").click()
+        WebDriverWait(browser, 20).until(
+            lambda b: "Subscription" in b.find_element(By.CSS_SELECTOR, DOCUMENTATION).text
+        )
+        complaints = [e for e in log_of(browser, "browser") if e["level"] == "SEVERE"]
+        assert complaints == []
+
+
+def test_vendored_files_are_those_of_the_manifest() -> None:
+    manifest = json.loads((STATIC / "MANIFEST.json").read_text())
+    for name, told in manifest["files"].items():
+        assert sha256((STATIC / name).read_bytes()).hexdigest() == told["sha256"], name
+    ours = {"index.html", "page.js", "page.css"}
+    served_files = {path.name for path in (STATIC / "graphiql").iterdir()}
+    assert served_files - ours == {
+        Path(name).name for name in manifest["files"] if name.startswith("graphiql/")
+    }
+
+
+def test_the_page_has_no_inline_script() -> None:
+    page = (STATIC / "graphiql" / "index.html").read_text()
+    assert page.count("<script") == page.count("<script src=")
+    assert "//" not in page.replace("<!doctype html>", "")  # no other host is named

@@ -1,0 +1,325 @@
+"""The recorder: positions without gaps, conditions that hold, one failure that fails alone."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from service import recorder as recorder_module
+from service.recorder import Appended, Conflict, Draft, Items, Recorder
+from tests.conftest import Database
+from tests.recording import draft, events_of, in_a_loop, recorders
+
+TAGS = ["cycle:1", "cycle:2", "action:a", "action:b", "participant:p", "participant:q"]
+TYPES = ["Planned", "Started", "Reflected"]
+EVERYTHING: Items = [([], [])]
+
+
+@in_a_loop
+async def test_positions_of_a_study_have_no_gaps_and_no_study_waits_for_another(
+    database: Database,
+) -> None:
+    async with recorders(database.service_url, 2) as both:
+        appends = [
+            both[n % 2].append(f"s-{n % 7}", [draft()] * (n % 3 + 1), after=0) for n in range(210)
+        ]
+        answers = await asyncio.gather(*appends)
+    for study in range(7):
+        events = await events_of(database.service_url, f"s-{study}")
+        assert [event["position"] for event in events] == list(range(1, len(events) + 1))
+        lasts = {a.position for n, a in enumerate(answers) if n % 7 == study}
+        assert len(lasts) == 30
+        assert max(lasts) == len(events) == 60
+
+
+@in_a_loop
+async def test_the_first_events_of_a_study_may_come_from_two_processes_at_once(
+    database: Database,
+) -> None:
+    async with recorders(database.service_url, 2) as both:
+        for n in range(20):
+            answers = await asyncio.gather(*(r.append(f"new-{n}", [draft()]) for r in both))
+            assert sorted(answer.position for answer in answers) == [1, 2]
+
+
+@in_a_loop
+async def test_what_is_accepted_was_allowed_by_everything_before_it(database: Database) -> None:
+    """Whatever two processes append at random, each condition held where its events now stand."""
+    accepted: list[tuple[int, int, Items, int]] = []
+    refused = 0
+
+    async def write(recorder: Recorder, seed: int) -> None:
+        nonlocal refused
+        dice = random.Random(seed)
+        for _ in range(30):
+            items = [some_item(dice) for _ in range(dice.randint(1, 2))]
+            events = [
+                draft(dice.choice(TYPES), *dice.sample(TAGS, dice.randint(1, 4)))
+                for _ in range(dice.randint(1, 3))
+            ]
+            _, head = await recorder.read("oracle", [(["Nothing"], [])])
+            after = max(0, head - dice.choice([0, 0, 0, 3]))
+            await asyncio.sleep(dice.random() * 0.004)
+            try:
+                answer = await recorder.append("oracle", events, items, after)
+                accepted.append((answer.position, len(events), items, after))
+            except Conflict:
+                refused += 1
+
+    async with recorders(database.service_url, 2) as both:
+        await asyncio.gather(*(write(both[n % 2], n) for n in range(32)))
+    events = await events_of(database.service_url, "oracle")
+    assert [event["position"] for event in events] == list(range(1, len(events) + 1))
+    assert sum(number for _, number, _, _ in accepted) == len(events)
+    assert min(len(accepted), refused) > 50, "conditions neither always held nor always failed"
+    for last, number, items, after in accepted:
+        between = events[after : last - number]
+        assert not [event for event in between if matches(event, items)]
+
+
+@in_a_loop
+async def test_a_read_finds_what_an_oracle_finds(database: Database) -> None:
+    dice = random.Random(1)
+    async with recorders(database.service_url) as [recorder]:
+        await fill(recorder, dice, 200)
+        events = await events_of(database.service_url, "oracle")
+        for _ in range(100):
+            items = [some_item(dice) for _ in range(dice.randint(1, 3))]
+            after = dice.randint(0, 200)
+            rows, head = await recorder.read("oracle", items, after)
+            assert [row["position"] for row in rows] == [
+                event["position"] for event in events[after:] if matches(event, items)
+            ]
+            assert head == len(events)
+
+
+@in_a_loop
+async def test_tags_of_one_hash_never_mislead(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With every tag of the same hash, reads stay right and appends are refused at worst."""
+    monkeypatch.setattr(recorder_module, "tag_hash", lambda tag: 7)
+    dice = random.Random(2)
+    async with recorders(database.service_url) as [recorder]:
+        await fill(recorder, dice, 50)
+        events = await events_of(database.service_url, "oracle")
+        for _ in range(30):
+            items = [some_item(dice)]
+            rows, head = await recorder.read("oracle", items)
+            assert [row["position"] for row in rows] == [
+                event["position"] for event in events if matches(event, items)
+            ]
+        with pytest.raises(Conflict):
+            await recorder.append("oracle", [draft()], [([], ["never:1"])], head - 1)
+        await recorder.append("oracle", [draft()], [([], ["never:1"])], head)
+
+
+@in_a_loop
+async def test_a_condition_may_ask_for_many_tags(database: Database) -> None:
+    items: Items = [([], TAGS[:5])]
+    async with recorders(database.service_url) as [recorder]:
+        await recorder.append("s", [draft("Planned", *TAGS[:4]), draft("Planned", *TAGS[1:])])
+        await recorder.append("s", [draft("Planned", *TAGS)], items, 0)
+        with pytest.raises(Conflict):
+            await recorder.append("s", [draft("Planned", *TAGS)], items, 2)
+
+
+@in_a_loop
+async def test_a_request_that_meets_its_own_batch_is_decided_after_it(database: Database) -> None:
+    async with recorders(database.service_url) as [recorder]:
+        for n in range(10):
+            study, items = f"s-{n}", [(["Planned"], ["action:a"])]
+            answers = await asyncio.gather(
+                *(recorder.append(study, [draft("Planned", "action:a")], items) for _ in range(3)),
+                recorder.append(study, [draft("Planned", "action:b")], items),
+                recorder.append(study, [draft("Planned", "action:c")], EVERYTHING),
+                return_exceptions=True,
+            )
+            assert [type(answer) for answer in answers] == [Appended] + [Conflict] * 4
+            assert len(await events_of(database.service_url, study)) == 1
+
+
+@in_a_loop
+async def test_a_command_is_recorded_once_also_within_a_batch(database: Database) -> None:
+    command = uuid4()
+    async with recorders(database.service_url, 2) as both:
+        appends = [both[n % 2].append("s", [draft(command=command)]) for n in range(6)]
+        answers = await asyncio.gather(*appends, return_exceptions=True)
+        elsewhere = await both[0].append("another", [draft(command=command)])
+    assert sorted(type(answer).__name__ for answer in answers) == ["Appended"] + ["Repeated"] * 5
+    assert elsewhere.position == 1
+
+
+@pytest.mark.parametrize(
+    ("faulty", "error"),
+    [
+        (draft(actor="an\0a"), asyncpg.PostgresError),  # PostgreSQL refuses it
+        (draft(actor="\udc80"), asyncpg.DataError),  # our side cannot even send it
+        (draft("Noted", "tag:\udc80"), UnicodeEncodeError),
+    ],
+    ids=["NUL", "lone surrogate", "lone surrogate in a tag"],
+)
+@in_a_loop
+async def test_a_request_that_is_at_fault_fails_alone(
+    database: Database, faulty: Draft, error: type[Exception]
+) -> None:
+    async with recorders(database.service_url) as [recorder]:
+        requests = [[draft()] for _ in range(20)]
+        requests[7] = [draft(), faulty]
+        appends = [recorder.append("s", events) for events in requests]
+        answers = await asyncio.gather(*appends, return_exceptions=True)
+    failed = answers.pop(7)
+    assert isinstance(failed, error)
+    assert [answer.position for answer in answers if isinstance(answer, Appended)] == list(
+        range(1, 20)
+    )
+
+
+@in_a_loop
+async def test_recorded_at_never_decreases_even_if_the_clock_does(database: Database) -> None:
+    async with recorders(database.service_url, 2) as both:
+        await asyncio.gather(*(both[n % 2].append("s", [draft()]) for n in range(50)))
+        await set_clock(database, "s", "2999-01-01")
+        late = await both[0].append("s", [draft()])
+    events = await events_of(database.service_url, "s")
+    times = [event["recorded_at"] for event in events]
+    assert times == sorted(times)
+    assert late.recorded_at == times[-1]
+    assert times[-1].year == 2999
+
+
+@pytest.mark.parametrize("table", ["event", "event_tag", "sealed_part"])
+@pytest.mark.parametrize(
+    "change",
+    ["update record.{} set study = 'x'", "delete from record.{}", "truncate record.{}"],
+    ids=["UPDATE", "DELETE", "TRUNCATE"],
+)
+@in_a_loop
+async def test_the_service_cannot_change_or_take_away(
+    database: Database, table: str, change: str
+) -> None:
+    async with recorders(database.service_url) as [recorder]:
+        await recorder.append("s", [draft(personal=[("note", ["participant:p"], b"!")])])
+    db = await asyncpg.connect(database.service_url)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await db.execute(change.format(table))
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await db.execute("delete from record.study_head")
+    finally:
+        await db.close()
+
+
+@in_a_loop
+async def test_personal_parts_stand_beside_their_event(database: Database) -> None:
+    part = ("notes", ["participant:p", "participant:q"], b"what she said")
+    async with recorders(database.service_url) as [recorder]:
+        await recorder.append("s", [draft(), draft(personal=[part]), draft()])
+    db = await asyncpg.connect(database.service_url)
+    try:
+        parts = await db.fetch("select position, path, subjects, data from record.sealed_part")
+    finally:
+        await db.close()
+    assert [tuple(each) for each in parts] == [(2, *part)]
+
+
+@in_a_loop
+async def test_what_waits_when_it_stops_is_appended_and_nothing_after(database: Database) -> None:
+    async with recorders(database.service_url) as [recorder]:
+        appends = [recorder.append("s", [draft()]) for _ in range(700)]
+        await recorder.stop()
+        assert {append.result().position for append in appends} == set(range(1, 701))
+        with pytest.raises(recorder_module.RecordUnavailable):
+            recorder.append("s", [draft()])
+    assert len(await events_of(database.service_url, "s")) == 700
+
+
+@in_a_loop
+async def test_followers_are_woken_by_commits_and_by_nothing_else(database: Database) -> None:
+    woken = 0
+
+    def wake() -> None:
+        nonlocal woken
+        woken += 1
+
+    async with recorders(database.service_url) as [recorder]:
+        recorder.on_append(wake)
+        await recorder.append("s", [draft()])
+        assert woken == 1
+        with pytest.raises(Conflict):
+            await recorder.append("s", [draft()], EVERYTHING)
+        await recorder.read("s", EVERYTHING)
+        assert woken == 1
+
+
+@in_a_loop
+async def test_a_caller_that_left_neither_stops_the_others_nor_is_missed(
+    database: Database,
+) -> None:
+    async with recorders(database.service_url) as [recorder]:
+        appends = [recorder.append("s", [draft()]) for _ in range(3)]
+        appends[1].cancel()
+        assert (await appends[0], await appends[2])[1].position == 2
+
+
+@in_a_loop
+async def test_processes_that_write_many_studies_at_once_never_lock_one_another_out(
+    database: Database,
+) -> None:
+    async def write(recorder: Recorder, seed: int) -> None:
+        dice = random.Random(seed)
+        for _ in range(25):
+            studies = [f"s-{n}" for n in dice.sample(range(12), 6)]  # in any order
+            await asyncio.gather(*(recorder.append(study, [draft()]) for study in studies))
+
+    async with recorders(database.service_url, 3) as three:
+        async with asyncio.timeout(60):
+            await asyncio.gather(*(write(three[n % 3], n) for n in range(12)))
+    found = [len(await events_of(database.service_url, f"s-{n}")) for n in range(12)]
+    assert sum(found) == 12 * 25 * 6
+
+
+@in_a_loop
+async def test_a_batch_with_a_study_that_has_no_head_is_refused_whole(database: Database) -> None:
+    """As when an older backup was put in place under a running service."""
+    async with recorders(database.service_url) as [recorder]:
+        await recorder.append("gone", [draft()])
+        owner = await asyncpg.connect(database.owner_url)
+        await owner.execute("truncate record.study_head, record.event, record.event_tag")
+        await owner.close()
+        with pytest.raises(asyncpg.NoDataFoundError):
+            await recorder.append("gone", [draft()])
+
+
+async def fill(recorder: Recorder, dice: random.Random, number: int) -> None:
+    events = [
+        draft(dice.choice(TYPES), *dice.sample(TAGS, dice.randint(0, 4))) for _ in range(number)
+    ]
+    await recorder.append("oracle", events)
+
+
+async def set_clock(database: Database, study: str, day: str) -> None:
+    """As if the study's last event had been recorded on that day, by another server's clock."""
+    owner = await asyncpg.connect(database.owner_url)
+    await owner.execute(
+        "update record.study_head set recorded_at = $1::text::timestamptz where study = $2",
+        day,
+        study,
+    )
+    await owner.close()
+
+
+def some_item(dice: random.Random) -> tuple[Sequence[str], Sequence[str]]:
+    some_types = dice.sample(TYPES, dice.randint(1, 2))
+    some_tags = dice.sample(TAGS, dice.randint(1, 4))
+    return dice.choice([([], []), ([], some_tags), (some_types, []), (some_types, some_tags)])
+
+
+def matches(event: asyncpg.Record, items: Items) -> bool:
+    return any(
+        (not types or event["type"] in types) and set(tags) <= set(event["tags"])
+        for types, tags in items
+    )
