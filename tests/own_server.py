@@ -3,9 +3,11 @@
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from service.migrate_schema import OWNER_ROLE, SERVICE_ROLE, create_roles, migrate
@@ -23,8 +25,29 @@ def own_home() -> Iterator[Path]:
 
 
 def kill_server(home: Path) -> None:
-    postmaster = (home / "postgresql" / "data" / "postmaster.pid").read_text().splitlines()[0]
-    os.kill(int(postmaster), signal.SIGKILL)
+    """Kill the server and all its sessions, and return when they are dead.
+
+    A session that outlives its postmaster goes on answering while it is busy, so what is answered
+    after this was answered by the next server, which then is there to stay.
+    """
+    postmaster = int((home / "postgresql/data/postmaster.pid").read_text().splitlines()[0])
+    os.kill(postmaster, signal.SIGSTOP)  # so that it starts no session meanwhile
+    sessions = [pid for pid, parent, _ in processes() if parent == postmaster]
+    for pid in (postmaster, *sessions):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    killed = {postmaster, *sessions}
+    while any(pid in killed and not state.startswith("Z") for pid, _, state in processes()):
+        time.sleep(0.01)
+
+
+def processes() -> list[tuple[int, int, str]]:
+    """Each process of this machine: its number, its parent's, its state."""
+    listed = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True
+    )
+    lines = (line.split() for line in listed.stdout.splitlines())
+    return [(int(pid), int(parent), state) for pid, parent, state in lines]
 
 
 async def migrated(server: str) -> Database:

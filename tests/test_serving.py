@@ -185,8 +185,8 @@ def test_the_database_goes_and_comes_back_and_nothing_is_lost() -> None:
                     until(lambda: len(acknowledged) > before + 8, 60)  # noqa: B023 (called at once)
                 over = True
             last = max(acknowledged.values())
-            ready = ana.http.get("/health/ready")
-            assert (ready.status_code, ready.json()["stopped"]) == (200, [])
+            until(lambda: ana.http.get("/health/ready").status_code == 200, 60)
+            assert ana.http.get("/health/ready").json()["stopped"] == []
             query = """query($at: Int) {
                 study(id: "maize", atLeast: $at) { participants { totalCount } } }"""
             count = ana.ask(query, at=last)["study"]["participants"]["totalCount"]
