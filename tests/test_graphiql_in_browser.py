@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from selenium.common.exceptions import ElementNotInteractableException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -20,6 +21,7 @@ from tests.graphql_under_test import SIGNED_IN, anyone, application, served, the
 from tests.serving import prepare, serving
 
 DOCUMENTATION = ".graphiql-doc-explorer"
+PATIENCE = 60  # seconds, on a machine that is busy with other tests
 STATIC = Path(__file__).parent.parent / "service" / "static"
 FLAGS = (
     "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
@@ -49,21 +51,29 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
 
 def opened(browser: Chrome, address: str) -> None:
     browser.get(f"http://{address}/graphiql")
-    WebDriverWait(browser, 20).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".CodeMirror"))
+    WebDriverWait(browser, PATIENCE).until(
+        lambda b: b.find_elements(By.CSS_SELECTOR, ".CodeMirror")
+    )
 
 
 def written(browser: Chrome, editor: str, text: str) -> None:
     """Types into one of GraphiQL's editors, as a person would paste."""
     found = browser.find_element(By.CSS_SELECTOR, f"{editor} .CodeMirror")
-    browser.execute_script("arguments[0].CodeMirror.focus()", found)
-    browser.switch_to.active_element.send_keys(Keys.CONTROL, "a")
+
+    def all_chosen(b: Chrome) -> bool:
+        b.execute_script("arguments[0].CodeMirror.focus()", found)
+        b.switch_to.active_element.send_keys(Keys.CONTROL, "a")
+        return True
+
+    unready = (ElementNotInteractableException,)  # the editor is still being laid out
+    WebDriverWait(browser, PATIENCE, ignored_exceptions=unready).until(all_chosen)
     browser.execute_script("arguments[0].CodeMirror.setValue(arguments[1])", found, text)
 
 
 def asked(browser: Chrome, name: str, document: str) -> None:
     """Writes a document, and waits until GraphiQL has read it: its tab has the operation's name."""
     written(browser, ".graphiql-query-editor", document)
-    WebDriverWait(browser, 20).until(
+    WebDriverWait(browser, PATIENCE).until(
         lambda b: b.find_element(By.CSS_SELECTOR, ".graphiql-tab-active").text == name
     )
 
@@ -78,7 +88,7 @@ def ran(browser: Chrome, *expected: str) -> str:
     def all_said(b: Chrome) -> bool:
         return all(each in answer(b) for each in expected)
 
-    WebDriverWait(browser, 20).until(all_said, f"the answer does not say {expected}")
+    WebDriverWait(browser, PATIENCE).until(all_said, f"the answer does not say {expected}")
     return answer(browser)
 
 
@@ -132,7 +142,7 @@ def test_the_documentation_is_read_from_the_service(browser: Chrome) -> None:
     with served(application()) as address:
         opened(browser, address)
         browser.find_element(By.CSS_SELECTOR, "[aria-label='Show Documentation Explorer']").click()
-        WebDriverWait(browser, 20).until(
+        WebDriverWait(browser, PATIENCE).until(
             lambda b: "Mutation" in b.find_element(By.CSS_SELECTOR, DOCUMENTATION).text
         )
 
@@ -144,7 +154,7 @@ def test_a_member_who_followed_a_sign_in_link_asks_the_service_itself(
     with serving(database) as service:
         prepare(service.as_("ana"))
         browser.get(f"http://{service.address}/sign-in/{service.issuer.link('ana')}")
-        WebDriverWait(browser, 20).until(lambda b: b.current_url.endswith("/graphiql"))
+        WebDriverWait(browser, PATIENCE).until(lambda b: b.current_url.endswith("/graphiql"))
         opened(browser, service.address)
         asked(
             browser,
@@ -157,7 +167,7 @@ def test_a_member_who_followed_a_sign_in_link_asks_the_service_itself(
         ran(browser, "ConsentGiven")
 
         browser.find_element(By.CSS_SELECTOR, "[aria-label='Show Documentation Explorer']").click()
-        WebDriverWait(browser, 20).until(
+        WebDriverWait(browser, PATIENCE).until(
             lambda b: "Subscription" in b.find_element(By.CSS_SELECTOR, DOCUMENTATION).text
         )
         complaints = [e for e in log_of(browser, "browser") if e["level"] == "SEVERE"]
