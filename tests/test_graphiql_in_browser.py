@@ -10,10 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from selenium.common.exceptions import ElementNotInteractableException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.conftest import Database
@@ -57,16 +55,9 @@ def opened(browser: Chrome, address: str) -> None:
 
 
 def written(browser: Chrome, editor: str, text: str) -> None:
-    """Types into one of GraphiQL's editors, as a person would paste."""
+    """Writes into one of GraphiQL's editors, in place of what is there."""
     found = browser.find_element(By.CSS_SELECTOR, f"{editor} .CodeMirror")
-
-    def all_chosen(b: Chrome) -> bool:
-        b.execute_script("arguments[0].CodeMirror.focus()", found)
-        b.switch_to.active_element.send_keys(Keys.CONTROL, "a")
-        return True
-
-    unready = (ElementNotInteractableException,)  # the editor is still being laid out
-    WebDriverWait(browser, PATIENCE, ignored_exceptions=unready).until(all_chosen)
+    browser.execute_script("arguments[0].CodeMirror.focus()", found)
     browser.execute_script("arguments[0].CodeMirror.setValue(arguments[1])", found, text)
 
 
@@ -106,7 +97,7 @@ def requested(browser: Chrome) -> list[str]:
         for event in events
         if event["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated")
     ]
-    outside = ("data:", "chrome:")  # in the page itself, or Chromium's own start page
+    outside = ("data:", "chrome:", "chrome-untrusted:")  # in the page, or Chromium's start page
     return [url for url in urls if not url.startswith(outside)]
 
 
