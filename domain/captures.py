@@ -5,9 +5,10 @@ from typing import ClassVar
 
 from domain.commands import Command, E
 from domain.conditions import Condition, Sensible, all_known
-from domain.consent import ConsentStands, Permission
+from domain.consent import ConsentStands
 from domain.ethics import Activity, ApprovalStands
 from domain.people import ParticipantEnrolled
+from domain.permissions import Permission
 
 
 class Capture(Command[E]):

@@ -5,36 +5,25 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
-
 from domain.commands import Command
 from domain.conditions import Condition, Sensible, Stands, known
+from domain.consent_states import ConsentState
+from domain.documents import DocumentFormat, Language, Sha256, Version
 from domain.ethics import Activity, ApprovalStands
 from domain.membership import Duty
 from domain.people import ParticipantEnrolled
-from domain.vocabulary import ParticipantId, Personal, Phase, ResearchEvent, Text, Title
-
-
-class Permission(StrEnum):
-    """What a participant may allow; each is granted and withdrawn by itself."""
-
-    INTERVIEW = "interview"
-    FOCUS_GROUP = "focus_group"
-    WORKSHOP = "workshop"
-    OBSERVATION = "observation"
-    AUDIO = "audio"
-    VIDEO = "video"
-    PHOTO = "photo"
-    MACHINE_TRANSCRIPTION = "machine_transcription"
-    QUOTE_ANONYMOUS = "quote_anonymous"
-    QUOTE_NAMED = "quote_named"
-    PHOTO_PUBLISHED = "photo_published"
-    CREDIT_BY_NAME = "credit_by_name"
-    SHARE_WITH_PARTNER = "share_with_partner"
-    ARCHIVE = "archive"
-    REUSE = "reuse"
-    RECONTACT = "recontact"
-    RECEIVE_FINDINGS = "receive_findings"
+from domain.permissions import Permission, Permissions
+from domain.vocabulary import (
+    Count,
+    MemberId,
+    ParticipantId,
+    Personal,
+    Phase,
+    ResearchEvent,
+    Text,
+    Title,
+)
+from domain.withdrawal import ConsentWithdrawn
 
 
 class Method(StrEnum):
@@ -46,16 +35,71 @@ class Method(StrEnum):
     E_SIGN = "e_sign"
 
 
-class WithdrawalScope(StrEnum):
-    """How far a withdrawal reaches."""
+class Capacity(StrEnum):
+    """Whether somebody could decide for themselves (Mental Capacity Act 2005 ss. 2-3)."""
 
-    NO_FURTHER_CONTACT = "no_further_contact"
-    NO_FURTHER_ACCESS = "no_further_access"
-    NO_FURTHER_USE = "no_further_use"
+    HAS_CAPACITY = "has_capacity"
+    LACKS_CAPACITY = "lacks_capacity"
+    CHILD = "child"  # too young to consent alone
 
 
-Permissions = Annotated[tuple[Permission, ...], Meta(min_length=1, max_length=len(Permission))]
-Version = Annotated[str, Meta(min_length=1, max_length=60)]
+class ConsultedAs(StrEnum):
+    """In which role somebody else was asked: a consultee (MCA 2005 s. 32) or for a child."""
+
+    PERSONAL_CONSULTEE = "personal_consultee"
+    NOMINATED_CONSULTEE = "nominated_consultee"
+    PARENT = "parent"
+    GUARDIAN = "guardian"
+
+
+class DatedBy(StrEnum):
+    """Who wrote the date beside the signature."""
+
+    PARTICIPANT = "participant"
+    CONSULTEE = "consultee"
+    OTHER = "other"
+
+
+class LawfulBasis(StrEnum):
+    """The basis of processing (GDPR art. 6(1)); consent to take part is another matter."""
+
+    CONSENT = "consent"
+    CONTRACT = "contract"
+    LEGAL_OBLIGATION = "legal_obligation"
+    VITAL_INTERESTS = "vital_interests"
+    PUBLIC_TASK = "public_task"
+    LEGITIMATE_INTERESTS = "legitimate_interests"
+
+
+class SpecialCategoryBasis(StrEnum):
+    """What allows processing special categories of data (GDPR art. 9(2))."""
+
+    EXPLICIT_CONSENT = "explicit_consent"
+    RESEARCH = "research"
+    HEALTH_CARE = "health_care"
+    PUBLIC_HEALTH = "public_health"
+    MADE_PUBLIC = "made_public"
+
+
+class ConsentRequested(ResearchEvent):
+    """A participant was asked for these permissions, and given the information to read."""
+
+    PHASE: ClassVar = Phase.CONSENT
+    DECISIVE: ClassVar = True
+    TURNS: ClassVar = {
+        ConsentState.NOT_ASKED: ConsentState.REQUESTED,
+        ConsentState.DECLINED: ConsentState.REQUESTED,
+    }
+
+    participant: ParticipantId
+    permissions: Permissions
+    form_version: Version
+    form_sha256: Sha256 | None = None
+    information_sheet_version: Version | None = None
+    information_sheet_sha256: Sha256 | None = None
+    language: Language | None = None
+    document_format: DocumentFormat | None = None
+    note: Annotated[Text | None, Personal("participant")] = None
 
 
 class ConsentGiven(ResearchEvent):
@@ -63,14 +107,38 @@ class ConsentGiven(ResearchEvent):
 
     PHASE: ClassVar = Phase.CONSENT
     DECISIVE: ClassVar = True
+    SCHEMA: ClassVar = 2
+    TURNS: ClassVar = {  # from withdrawn only by a fresh form: see domain/consent_states.py
+        state: ConsentState.GIVEN
+        for state in ConsentState
+        if state not in (ConsentState.WITHDRAWN, ConsentState.SUSPENDED)
+    }
 
     participant: ParticipantId
     permissions: Permissions
     form_version: Version
+    form_sha256: Sha256 | None = None
     information_sheet_version: Version | None = None
+    information_sheet_sha256: Sha256 | None = None
+    language: Language | None = None  # of form and sheet
+    document_format: DocumentFormat | None = None
     method: Method = Method.WRITTEN
+    signed_on: date | None = None  # as it stands on the form; None: the form is not dated
+    dated_by: DatedBy = DatedBy.PARTICIPANT
+    taken_by: MemberId | None = None  # None: by whoever recorded it
+    minutes_to_read: Count | None = None  # between information and signature
+    withdraw_by: date | None = None  # until when what was given can still be taken out
     valid_until: date | None = None  # the last day on which it stands
+    capacity: Capacity = Capacity.HAS_CAPACITY
+    consulted_as: ConsultedAs | None = None
+    assent: bool | None = None  # of somebody who cannot consent alone
+    interpreted: bool = False
+    lawful_basis: LawfulBasis | None = None
+    special_category_basis: SpecialCategoryBasis | None = None
     witness: Annotated[Title | None, Personal("participant")] = None
+    interpreter: Annotated[Title | None, Personal("participant")] = None
+    consultee: Annotated[Title | None, Personal("participant")] = None
+    capacity_note: Annotated[Text | None, Personal("participant")] = None
     note: Annotated[Text | None, Personal("participant")] = None
 
 
@@ -79,23 +147,16 @@ class ConsentDeclined(ResearchEvent):
 
     PHASE: ClassVar = Phase.CONSENT
     DECISIVE: ClassVar = True
+    TURNS: ClassVar = {
+        state: ConsentState.DECLINED
+        for state in ConsentState
+        if state is not ConsentState.WITHDRAWN
+    }
 
     participant: ParticipantId
     permissions: Permissions
     form_version: Version
     note: Annotated[Text | None, Personal("participant")] = None
-
-
-class ConsentWithdrawn(ResearchEvent):
-    """A participant took these permissions back."""
-
-    PHASE: ClassVar = Phase.CONSENT
-    DECISIVE: ClassVar = True
-
-    participant: ParticipantId
-    permissions: Permissions
-    scope: WithdrawalScope = WithdrawalScope.NO_FURTHER_ACCESS
-    words: Annotated[Text | None, Personal("participant")] = None  # in the participant's words
 
 
 class ConsentStands(Stands):
@@ -171,13 +232,3 @@ class DeclineConsent(Command[ConsentDeclined]):
 
     def requires(self) -> Iterable[Condition]:
         yield known("participant", self.event.participant, ParticipantEnrolled)
-
-
-class WithdrawConsent(Command[ConsentWithdrawn]):
-    """Take permissions back; it is never refused to somebody who is in the study."""
-
-    DUTY = Duty.WITHDRAW
-
-    def requires(self) -> Iterable[Condition]:
-        yield known("participant", self.event.participant, ParticipantEnrolled)
-        yield self.own_only(self.event.participant, "participant")

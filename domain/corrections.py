@@ -24,6 +24,7 @@ from domain.vocabulary import (
     Phase,
     ResearchEvent,
     StakeholderId,
+    Tag,
     Text,
     annotations_of,
     event_types,
@@ -36,14 +37,6 @@ from domain.vocabulary import (
 E = TypeVar("E", bound=ResearchEvent)
 
 FieldName = Annotated[str, Meta(min_length=1, max_length=60)]
-Tag = Annotated[
-    str,
-    Meta(
-        pattern=r"\A[a-z_]{1,30}:[A-Za-z0-9][A-Za-z0-9./_-]{0,128}\Z",
-        description="What an event is about: its kind and identifier, such as workshop:w-1.",
-    ),
-]
-
 REMEDIES = {  # what to record instead of correcting a decisive event of that phase
     Phase.STUDY: "let them join or leave anew",
     Phase.ETHICS: "record a later opinion or decision of the committee",

@@ -10,8 +10,21 @@ from msgspec import Meta
 
 from domain.commands import Command
 from domain.conditions import Condition, Sensible, new
+from domain.documents import Document
 from domain.membership import Duty
-from domain.vocabulary import Count, Heard, OpinionId, Personal, Phase, ResearchEvent, Text, Title
+from domain.vocabulary import (
+    ApplicationId,
+    Count,
+    Heard,
+    MemberId,
+    OpinionId,
+    Personal,
+    Phase,
+    ResearchEvent,
+    SiteId,
+    Text,
+    Title,
+)
 
 
 class Activity(StrEnum):
@@ -33,11 +46,33 @@ class Outcome(StrEnum):
     UNFAVOURABLE = "unfavourable"
 
 
+Personnel = Annotated[tuple[MemberId, ...], Meta(max_length=200)]
+Sites = Annotated[tuple[SiteId, ...], Meta(max_length=200)]
+Documents = Annotated[tuple[Document, ...], Meta(max_length=100)]
+
+
+class ApplicationSubmitted(ResearchEvent):
+    """An application for ethical review was sent to the committee, with its documents."""
+
+    PHASE: ClassVar = Phase.ETHICS
+    DECISIVE: ClassVar = True
+
+    application: ApplicationId
+    committee: Title
+    documents: Documents = ()
+    activities: tuple[Activity, ...] = ()
+    personnel: Personnel = ()
+    sites: Sites = ()
+    max_participants: Count | None = None
+    note: Annotated[Text | None, Personal("actor")] = None
+
+
 class OpinionGiven(ResearchEvent):
     """A research ethics committee gave its opinion; a later opinion replaces an earlier one."""
 
     PHASE: ClassVar = Phase.ETHICS
     DECISIVE: ClassVar = True
+    SCHEMA: ClassVar = 2
 
     opinion: OpinionId
     committee: Title
@@ -46,8 +81,45 @@ class OpinionGiven(ResearchEvent):
     valid_from: date
     valid_to: date  # the last day on which it is in force
     max_participants: Count | None = None
-    conditions: Annotated[tuple[Text, ...], Meta(max_length=50)] = ()
+    conditions: Annotated[tuple[Text, ...], Meta(max_length=50)] = ()  # numbered from 1
+    application: ApplicationId | None = None
+    personnel: Personnel = ()  # who may recruit, take consent and capture; none named: any member
+    sites: Sites = ()  # where; none named: anywhere
+    documents: Documents = ()  # the versions approved; none of a kind named: any
+    recognised_for_mca: bool = False  # by the appropriate body (Mental Capacity Act 2005 s. 30)
     note: Annotated[Text | None, Personal("actor")] = None
+
+
+class ConditionDischarged(ResearchEvent):
+    """A condition of a favourable opinion has been met, to the committee's satisfaction."""
+
+    PHASE: ClassVar = Phase.ETHICS
+    DECISIVE: ClassVar = True
+
+    opinion: OpinionId
+    number: Annotated[int, Meta(ge=1, le=50)]  # of the condition, counted from 1
+    document: Document | None = None  # what shows it
+    note: Annotated[Text | None, Personal("actor")] = None
+
+
+class ApprovalSuspended(ResearchEvent):
+    """The committee, or the sponsor, stopped what an opinion had approved."""
+
+    PHASE: ClassVar = Phase.ETHICS
+    DECISIVE: ClassVar = True
+
+    opinion: OpinionId
+    why: Annotated[Text | None, Personal("actor")] = None
+
+
+class ApprovalReinstated(ResearchEvent):
+    """What was suspended is approved again."""
+
+    PHASE: ClassVar = Phase.ETHICS
+    DECISIVE: ClassVar = True
+
+    opinion: OpinionId
+    why: Annotated[Text | None, Personal("actor")] = None
 
 
 class ApprovalStands(Condition):

@@ -8,11 +8,11 @@ from msgspec import Meta
 
 from domain.captures import Capture
 from domain.conditions import Condition, Stands
-from domain.consent import Permission
 from domain.cycles import cycle_is_open
 from domain.ethics import Activity
 from domain.membership import Duty
 from domain.payments import Payments, paid_among
+from domain.permissions import Permission
 from domain.vocabulary import (
     Count,
     CycleId,

@@ -20,10 +20,20 @@ from domain.vocabulary import (
     without_personal_fields,
 )
 
+
+def _only_fields_added(fields: dict[str, Any]) -> dict[str, Any]:
+    """The next schema has more fields, and what is not there holds its default."""
+    return fields
+
+
 # (type, schema) -> the same event's fields as the next schema has them; each step is made once,
 # when a class changes shape and raises its SCHEMA, and is kept for ever. A step sees the personal
 # fields beside the public ones, but cannot count on them: they may be erased or withheld.
-UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {}
+UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
+    ("ConsentGiven", 1): _only_fields_added,
+    ("ConsentWithdrawn", 1): _only_fields_added,
+    ("OpinionGiven", 1): _only_fields_added,
+}
 
 
 class Unreadable(ValueError):

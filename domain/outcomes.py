@@ -9,11 +9,11 @@ from msgspec import Meta
 from domain.captures import Capture
 from domain.commands import Command
 from domain.conditions import Condition, Sensible, all_known, known, new
-from domain.consent import Permission
 from domain.cycles import CycleOpened, cycle_is_open
 from domain.ethics import Activity
 from domain.membership import Duty
 from domain.people import StakeholderEngaged, enrolled
+from domain.permissions import Permission
 from domain.planning import ActionPlanned
 from domain.vocabulary import (
     ActionId,

@@ -10,11 +10,12 @@ from msgspec import Meta, structs
 from domain.captures import Capture
 from domain.commands import Command
 from domain.conditions import Condition, Sensible, Stands, known, new
-from domain.consent import ConsentGiven, ConsentWithdrawn, Permission, WithdrawalScope
+from domain.consent import ConsentGiven
 from domain.cycles import cycle_is_open, cycle_of
 from domain.ethics import Activity
 from domain.fieldwork import session_is_known
 from domain.membership import Duty
+from domain.permissions import Permission
 from domain.vocabulary import (
     Count,
     CycleId,
@@ -31,6 +32,7 @@ from domain.vocabulary import (
     TranscriptId,
     WorkshopId,
 )
+from domain.withdrawal import ConsentWithdrawn, WithdrawalScope
 from domain.workshops import WorkshopHeld
 
 Digest = Annotated[

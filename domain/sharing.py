@@ -8,12 +8,13 @@ from msgspec import Meta, Struct
 
 from domain.commands import Command, E
 from domain.conditions import Condition, Sensible, Stands, all_known, known, new
-from domain.consent import ConsentStands, Permission
+from domain.consent import ConsentStands
 from domain.cycles import CycleOpened
 from domain.findings import FindingDrafted
 from domain.membership import Duty, MemberJoined, StudyOpened
 from domain.outcomes import StoryCollected
 from domain.people import ParticipantEnrolled
+from domain.permissions import Permission
 from domain.recordings import TranscriptMade
 from domain.vocabulary import (
     Count,

@@ -79,9 +79,29 @@ FindingId = Annotated[str, _IDENTIFIER, Identifies("finding")]
 QuotationId = Annotated[str, _IDENTIFIER, Identifies("quotation")]
 OpinionId = Annotated[str, _IDENTIFIER, Identifies("opinion")]
 HarmId = Annotated[str, _IDENTIFIER, Identifies("harm")]
+ApplicationId = Annotated[str, _IDENTIFIER, Identifies("application")]
+ModificationId = Annotated[str, _IDENTIFIER, Identifies("modification")]
+AdverseEventId = Annotated[str, _IDENTIFIER, Identifies("adverse_event")]
+MeasureId = Annotated[str, _IDENTIFIER, Identifies("measure")]
+DeviationId = Annotated[str, _IDENTIFIER, Identifies("deviation")]
+ComplaintId = Annotated[str, _IDENTIFIER, Identifies("complaint")]
+SafeguardingId = Annotated[str, _IDENTIFIER, Identifies("safeguarding")]
+ReportId = Annotated[str, _IDENTIFIER, Identifies("report")]
+AuditId = Annotated[str, _IDENTIFIER, Identifies("audit")]
+AuditFindingId = Annotated[str, _IDENTIFIER, Identifies("audit_finding")]
+SiteId = Annotated[str, _IDENTIFIER, Identifies("site")]  # where research may take place
+PackId = Annotated[str, _IDENTIFIER, Identifies("pack")]  # a policy pack
 OptionId = Annotated[str, _IDENTIFIER]  # names an option within its ballot only: it makes no tag
 VoterId = Annotated[str, _IDENTIFIER]  # a participant's pseudonym, or a code on a list of voters
 PaperId = Annotated[str, Meta(max_length=129), Identifies("paper")]  # "ballot/voter": one each
+
+Tag = Annotated[
+    str,
+    Meta(
+        pattern=r"\A[a-z_]{1,30}:[A-Za-z0-9][A-Za-z0-9./_-]{0,128}\Z",
+        description="What something is about: its kind and identifier, such as workshop:w-1.",
+    ),
+]
 
 Title = Annotated[str, Meta(min_length=1, max_length=300)]
 Text = Annotated[str, Meta(min_length=1, max_length=20_000)]

@@ -16,12 +16,13 @@ from domain.ballots import (
 )
 from domain.commands import Command, Refused
 from domain.conditions import Condition, Sensible, Stands, new
-from domain.consent import ConsentGiven, ConsentWithdrawn
+from domain.consent import ConsentGiven
 from domain.cycles import cycle_is_open
 from domain.membership import Duty
 from domain.people import ParticipantEnrolled
 from domain.priorities import PriorityStands
 from domain.vocabulary import Heard, ResearchEvent
+from domain.withdrawal import ConsentWithdrawn
 
 
 class EverybodyTakingPart(Condition):

@@ -11,16 +11,11 @@ from typing import Annotated, Any
 
 from asyncpg import Connection
 
-from domain.consent import (
-    ConsentDeclined,
-    ConsentGiven,
-    ConsentWithdrawn,
-    Method,
-    Permission,
-    WithdrawalScope,
-)
+from domain.consent import ConsentDeclined, ConsentGiven, Method
 from domain.membership import Duty
+from domain.permissions import Permission
 from domain.vocabulary import Entry, Personal, ResearchEvent
+from domain.withdrawal import ConsentWithdrawn, WithdrawalScope
 from projections.paging import Page, Window, during, page, rows_of
 from projections.writing import Writes
 

@@ -11,19 +11,15 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from domain.commands import Command, Occasion
-from domain.consent import (
-    ConsentGiven,
-    ConsentWithdrawn,
-    GrantConsent,
-    Permission,
-    WithdrawConsent,
-)
+from domain.consent import ConsentGiven, GrantConsent
 from domain.cycles import CycleOpened, OpenCycle
 from domain.ethics import Activity, GiveOpinion, OpinionGiven, Outcome
 from domain.membership import StudyOpened
 from domain.people import EnrolParticipant, ParticipantEnrolled
+from domain.permissions import Permission
 from domain.studies import OpenStudy
 from domain.vocabulary import ResearchEvent
+from domain.withdrawal import ConsentWithdrawn, WithdrawConsent
 from domain.workshops import HoldWorkshop, WorkshopHeld
 from service.recorder import Draft, Recorder
 from service.research_record import Proposal

@@ -2,11 +2,12 @@
 
 from datetime import date
 
-from domain.consent import ConsentGiven, Permission
+from domain.consent import ConsentGiven
 from domain.cycles import CycleOpened
 from domain.ethics import Activity, OpinionGiven, Outcome
 from domain.membership import MemberJoined, Role
 from domain.people import ParticipantEnrolled
+from domain.permissions import Permission
 from domain.planning import ActionOwner, ActionPlanned
 from domain.vocabulary import ResearchEvent
 

@@ -3,9 +3,10 @@
 import asyncio
 
 from domain.ballots import BallotCast, Choice
-from domain.consent import ConsentGiven, Permission
+from domain.consent import ConsentGiven
 from domain.cycles import CycleOpened
 from domain.people import ParticipantEnrolled
+from domain.permissions import Permission
 from domain.vocabulary import Phase
 from domain.workshops import WorkshopHeld
 from projections.activity_feed import activity_feed

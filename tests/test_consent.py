@@ -4,17 +4,11 @@ from datetime import date
 
 from msgspec import structs
 
-from domain.consent import (
-    ConsentDeclined,
-    ConsentGiven,
-    ConsentWithdrawn,
-    DeclineConsent,
-    GrantConsent,
-    Permission,
-    WithdrawConsent,
-)
+from domain.consent import ConsentDeclined, ConsentGiven, DeclineConsent, GrantConsent
 from domain.fieldwork import HoldInterview, InterviewHeld, PlaceKind
 from domain.people import ParticipantEnrolled
+from domain.permissions import Permission
+from domain.withdrawal import ConsentWithdrawn, WithdrawConsent
 from tests.story import given, on
 from tests.study_in_the_field import cycle, opinion, pat, vic
 

@@ -15,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.commands import Command
-from domain.consent import ConsentDeclined, ConsentGiven, ConsentWithdrawn, Permission
+from domain.consent import ConsentDeclined, ConsentGiven
 from domain.cycles import CycleClosed, CycleOpened
 from domain.ethics import Activity, OpinionGiven, Outcome
 from domain.fieldwork import HoldInterview, InterviewHeld, PlaceKind
 from domain.people import ParticipantEnrolled
+from domain.permissions import Permission
 from domain.recordings import CaptureMedia, MediaCaptured, MediaKind
 from domain.vocabulary import ResearchEvent
+from domain.withdrawal import ConsentWithdrawn
 from domain.workshops import HoldWorkshop, WorkshopHeld
 from tests import story
 from tests.story import Happened

@@ -5,15 +5,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from domain.consent import (
-    ConsentDeclined,
-    ConsentGiven,
-    ConsentWithdrawn,
-    Permission,
-    WithdrawalScope,
-)
+from domain.consent import ConsentDeclined, ConsentGiven
 from domain.ethics import Activity, OpinionGiven, Outcome
+from domain.permissions import Permission
 from domain.vocabulary import ResearchEvent
+from domain.withdrawal import ConsentWithdrawn, WithdrawalScope
 from projections.approvals import approval_standing, approvals
 from projections.consent_history import (
     ConsentActKind,

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from domain.consent import ConsentGiven, Permission
+from domain.consent import ConsentGiven
 from domain.corrections import Correct, Corrected, Whose, corrected
 from domain.membership import MemberJoined, Role
 from domain.people import GroundRulesAgreed, ParticipantEnrolled
+from domain.permissions import Permission
 from domain.vocabulary import (
     ResearchEvent,
     event_types,

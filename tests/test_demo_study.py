@@ -10,13 +10,14 @@ import pytest
 
 from domain.ballots import BallotOpened
 from domain.commands import given_fields, read_given
-from domain.consent import ConsentDeclined, ConsentWithdrawn
+from domain.consent import ConsentDeclined
 from domain.cycles import CycleClosed, CycleOpened, Edge
 from domain.fieldwork import FocusGroupHeld
 from domain.membership import MemberJoined, MemberLeft, Role, StudyOpened
 from domain.people import ParticipantEnrolled
 from domain.priorities import PriorityAdopted
 from domain.vocabulary import Phase, ResearchEvent, event_types
+from domain.withdrawal import ConsentWithdrawn
 from domain.workshops import WorkshopHeld
 from service.demo.telling import london
 from service.demo_study import MEMBERS, STUDY, DemoRefused, demo_proposals, load_demo

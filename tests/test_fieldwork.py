@@ -6,7 +6,6 @@ import pytest
 from msgspec import structs
 
 from domain.captures import Capture
-from domain.consent import ConsentWithdrawn, Permission
 from domain.cycles import CycleClosed
 from domain.fieldwork import (
     FocusGroupHeld,
@@ -18,7 +17,9 @@ from domain.fieldwork import (
     PlaceKind,
 )
 from domain.payments import Payment
+from domain.permissions import Permission
 from domain.vocabulary import ResearchEvent
+from domain.withdrawal import ConsentWithdrawn
 from tests.story import given
 from tests.study_in_the_field import agreed, cycle, opinion, ready
 

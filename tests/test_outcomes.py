@@ -6,7 +6,6 @@ import pytest
 from msgspec import structs
 
 from domain.commands import Command
-from domain.consent import ConsentWithdrawn, Permission
 from domain.cycles import CycleClosed
 from domain.outcomes import (
     CollectStory,
@@ -21,6 +20,8 @@ from domain.outcomes import (
     Severity,
     StoryCollected,
 )
+from domain.permissions import Permission
+from domain.withdrawal import ConsentWithdrawn
 from tests.story import given
 from tests.study_in_the_field import opinion, ready
 

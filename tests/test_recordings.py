@@ -3,8 +3,8 @@
 import pytest
 from msgspec import structs
 
-from domain.consent import ConsentWithdrawn, Permission, WithdrawalScope
 from domain.fieldwork import InterviewHeld, PlaceKind
+from domain.permissions import Permission
 from domain.recordings import (
     CaptureMedia,
     CheckResult,
@@ -18,6 +18,7 @@ from domain.recordings import (
     Transcriber,
     TranscriptMade,
 )
+from domain.withdrawal import ConsentWithdrawn, WithdrawalScope
 from tests.story import given
 from tests.study_in_the_field import ready
 

@@ -6,9 +6,9 @@ import pytest
 from msgspec import structs
 
 from domain.commands import Command
-from domain.consent import ConsentWithdrawn, Permission
 from domain.cycles import CycleClosed, CycleOpened
 from domain.outcomes import StoryCollected
+from domain.permissions import Permission
 from domain.reflections import (
     AssessAssumption,
     AssumptionTested,
@@ -22,6 +22,7 @@ from domain.reflections import (
     Verdict,
     Voice,
 )
+from domain.withdrawal import ConsentWithdrawn
 from tests.story import given
 from tests.study_in_the_field import opinion, ready
 

@@ -6,8 +6,8 @@ import pytest
 from msgspec import structs
 
 from domain.commands import Command
-from domain.consent import ConsentWithdrawn, Permission
 from domain.findings import FindingDrafted
+from domain.permissions import Permission
 from domain.sharing import (
     Access,
     AgreeAuthorship,
@@ -26,6 +26,7 @@ from domain.sharing import (
     ReleaseQuotation,
     ShareFindings,
 )
+from domain.withdrawal import ConsentWithdrawn
 from tests.story import given, on
 from tests.study_in_the_field import ready
 

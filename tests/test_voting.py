@@ -16,12 +16,14 @@ from domain.ballots import (
     ResultDeclared,
     Secrecy,
 )
-from domain.consent import ConsentGiven, ConsentWithdrawn, Permission
+from domain.consent import ConsentGiven
 from domain.cycles import CycleClosed
 from domain.people import ParticipantEnrolled
+from domain.permissions import Permission
 from domain.priorities import PrioritiesMerged, PriorityProposed
 from domain.vocabulary import ResearchEvent
 from domain.voting import CastBallot, OpenBallot
+from domain.withdrawal import ConsentWithdrawn
 from tests.story import Happened, given, on
 from tests.votes import approval, choices, cumulative, opened, paper, ranking, ready, recorded
 

@@ -4,12 +4,14 @@ from datetime import date
 
 from msgspec import structs
 
-from domain.consent import ConsentGiven, ConsentWithdrawn, Permission
+from domain.consent import ConsentGiven
 from domain.cycles import CycleClosed, CycleOpened
 from domain.ethics import Activity, OpinionGiven, Outcome
 from domain.payments import Payment
 from domain.people import ParticipantEnrolled
+from domain.permissions import Permission
 from domain.vocabulary import ResearchEvent
+from domain.withdrawal import ConsentWithdrawn
 from domain.workshops import HoldWorkshop, WorkshopHeld
 from tests.story import given, on
 

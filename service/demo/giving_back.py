@@ -1,6 +1,6 @@
 """Giving back: what was told to those who took part, passed on, quoted, credited and kept."""
 
-from domain.consent import Permission
+from domain.permissions import Permission
 from domain.sharing import (
     Access,
     Accessibility,

@@ -3,16 +3,11 @@
 from datetime import timedelta
 from typing import NamedTuple
 
-from domain.consent import (
-    ConsentDeclined,
-    ConsentGiven,
-    ConsentWithdrawn,
-    Method,
-    Permission,
-    WithdrawalScope,
-)
+from domain.consent import ConsentDeclined, ConsentGiven, Method
 from domain.people import ParticipantEnrolled
+from domain.permissions import Permission
 from domain.vocabulary import Channel
+from domain.withdrawal import ConsentWithdrawn, WithdrawalScope
 from service.demo.telling import Told, london
 
 KITCHEN = "kitchen-toxteth"

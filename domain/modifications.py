@@ -1,0 +1,64 @@
+"""Modifications: changes to what was approved, asked for and decided."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from domain.ethics import Activity, Documents, Outcome, Personnel, Sites
+from domain.permissions import Permission
+from domain.vocabulary import (
+    Count,
+    ModificationId,
+    OpinionId,
+    Personal,
+    Phase,
+    ResearchEvent,
+    Text,
+)
+
+
+class ModificationKind(StrEnum):
+    """How much a modification changes (HRA, from 28 April 2026); others call them amendments."""
+
+    SUBSTANTIAL = "substantial"
+    IMPORTANT_DETAIL = "important_detail"
+    MINOR = "minor"
+
+
+class ModificationSubmitted(ResearchEvent):
+    """A change to what was approved was sent to the committee."""
+
+    PHASE: ClassVar = Phase.ETHICS
+    DECISIVE: ClassVar = True
+
+    modification: ModificationId
+    opinion: OpinionId
+    kind: ModificationKind
+    documents: Documents = ()
+    note: Annotated[Text | None, Personal("actor")] = None
+
+
+class ModificationDecided(ResearchEvent):
+    """The committee decided on a modification; what it names is added to what the opinion allows.
+
+    A favourable one moves the permissions it touches (`reconsent`), of everybody who gave them, to
+    reconsent_required.
+    """
+
+    PHASE: ClassVar = Phase.ETHICS
+    DECISIVE: ClassVar = True
+
+    modification: ModificationId
+    opinion: OpinionId
+    kind: ModificationKind
+    outcome: Outcome
+    activities: tuple[Activity, ...] = ()  # approved besides
+    personnel: Personnel = ()  # approved besides
+    sites: Sites = ()  # approved besides
+    documents: Documents = ()  # approved from now on; of each kind named, earlier versions cease
+    max_participants: Count | None = None  # instead of what stood; left out: as it was
+    valid_to: date | None = None  # instead of what stood; left out: as it was
+    reconsent: Annotated[tuple[Permission, ...], Meta(max_length=len(Permission))] = ()
+    note: Annotated[Text | None, Personal("actor")] = None
