@@ -6,7 +6,8 @@ from typing import ClassVar
 from domain.commands import Command, E
 from domain.conditions import Condition, Sensible, all_known
 from domain.consent import ConsentStands
-from domain.ethics import Activity, ApprovalStands
+from domain.ethics import Activity
+from domain.gates import ActorApproved, ApprovalStands, PersonApproved, SiteApproved, approved
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
 
@@ -14,12 +15,14 @@ from domain.permissions import Permission
 class Capture(Command[E]):
     """A command that is recorded only if approval and everyone's consent stand at that time.
 
-    A subclass says which activity the committee must have approved and which permissions each
-    participant must have given, and yields `covered(participants)` among its conditions.
+    A subclass says which activity the committee must have approved, which permissions each
+    participant must have given and which field names those who held it, and yields
+    `covered(participants)` among its conditions. Where an event names a site, it is approved too.
     """
 
     ACTIVITY: ClassVar[Activity]
     PERMISSIONS: ClassVar[tuple[Permission, ...]]
+    HELD_BY: ClassVar[str | None] = None  # nobody named in that field: the actor held it
 
     opinion: ApprovalStands | None = None  # until `covered` looks for one
     standing: Sequence[ConsentStands] = ()
@@ -30,7 +33,7 @@ class Capture(Command[E]):
         path: str = "participants",
         permissions: tuple[Permission, ...] | None = None,
     ) -> Iterable[Condition]:
-        """Everyone is enrolled, named once, and consents; the committee approved the activity."""
+        """Everyone is enrolled, named once, and consents; the committee approved what was done."""
         at = self.occasion.occurred_at
         self.opinion = ApprovalStands(self.ACTIVITY, at)
         self.standing = [
@@ -45,7 +48,14 @@ class Capture(Command[E]):
             path,
         )
         yield from all_known("participant", participants, ParticipantEnrolled, path)
-        yield self.opinion
+        yield from approved(self.opinion)
+        held_by = getattr(self.event, self.HELD_BY) if self.HELD_BY else ()
+        for n, member in enumerate(held_by):
+            yield PersonApproved(self.opinion, member, f"{self.HELD_BY}.{n}")
+        if not held_by:
+            yield ActorApproved(self.opinion, self.role_held, self.HELD_BY or "")
+        if "site" in self.event.__struct_fields__:
+            yield SiteApproved(self.opinion, getattr(self.event, "site", None))
         yield from self.standing
 
     def approval(self) -> int | None:

@@ -9,7 +9,8 @@ from domain.commands import Command
 from domain.conditions import Condition, Sensible, Stands, known
 from domain.consent_states import ConsentState
 from domain.documents import DocumentFormat, Language, Sha256, Version
-from domain.ethics import Activity, ApprovalStands
+from domain.ethics import Activity
+from domain.gates import ApprovalStands
 from domain.membership import Duty
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission, Permissions

@@ -122,52 +122,6 @@ class ApprovalReinstated(ResearchEvent):
     why: Annotated[Text | None, Personal("actor")] = None
 
 
-class ApprovalStands(Condition):
-    """The latest opinion given by that day is favourable, in force, and covers the activity."""
-
-    def __init__(self, activity: Activity, at: datetime) -> None:
-        super().__init__("approval_missing", "", "occurredAt")
-        self.activity, self.at = activity, at
-
-    def selectors(self) -> list[Selector]:
-        return [Selector(types=[OpinionGiven], tags=[])]
-
-    def hear(self, heard: Heard) -> None:
-        if not isinstance(heard.event, OpinionGiven) or heard.occurred_at > self.at:
-            return
-        if self.decided_by is None or heard.occurred_at >= self.decided_by.occurred_at:
-            self.decided_by = heard
-
-    def holds(self) -> bool:
-        day, what = self.at.date(), self.activity.value.replace("_", " ")
-        if self.decided_by is None or not isinstance(self.decided_by.event, OpinionGiven):
-            self.message = (
-                f"No ethics opinion had been given by {day:%d %B %Y}; what was done "
-                "without approval is logged as a deviation."
-            )
-            return False
-        opinion = self.decided_by.event
-        if opinion.outcome is Outcome.UNFAVOURABLE:
-            self.code, self.message = (
-                "approval_refused",
-                f"The committee's opinion {opinion.opinion} is unfavourable.",
-            )
-        elif self.activity not in opinion.activities:
-            self.code, self.message = (
-                "activity_not_approved",
-                f"Opinion {opinion.opinion} does not cover {what}; ask for a modification.",
-            )
-        elif not opinion.valid_from <= day <= opinion.valid_to:
-            self.code, self.message = (
-                "approval_not_in_force",
-                f"Opinion {opinion.opinion} is in force from {opinion.valid_from:%d %B %Y} to "
-                f"{opinion.valid_to:%d %B %Y}, not on {day:%d %B %Y}.",
-            )
-        else:
-            return True
-        return False
-
-
 class GiveOpinion(Command[OpinionGiven]):
     """Record the opinion of the research ethics committee."""
 

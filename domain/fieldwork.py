@@ -23,6 +23,7 @@ from domain.vocabulary import (
     Phase,
     ResearchEvent,
     SessionId,
+    SiteId,
     Text,
     Title,
 )
@@ -50,6 +51,7 @@ class InterviewHeld(ResearchEvent):
     """Somebody was interviewed in depth; a joint interview has several participants."""
 
     PHASE: ClassVar = Phase.OBSERVE
+    SCHEMA: ClassVar = 2
 
     session: SessionId
     cycle: CycleId
@@ -58,6 +60,7 @@ class InterviewHeld(ResearchEvent):
     place: PlaceKind
     interviewers: Members = ()
     topic: Title | None = None
+    site: SiteId | None = None  # one of those approved, if the opinion names any
     payments: Payments = ()
     adjustments: Annotated[Text | None, Personal("participants")] = None  # made for access
     notes: Annotated[Text | None, Personal("participants")] = None
@@ -67,6 +70,7 @@ class FocusGroupHeld(ResearchEvent):
     """A small group of people talked a topic through together."""
 
     PHASE: ClassVar = Phase.OBSERVE
+    SCHEMA: ClassVar = 2
 
     session: SessionId
     cycle: CycleId
@@ -76,6 +80,7 @@ class FocusGroupHeld(ResearchEvent):
     moderators: Members = ()
     groups: Groups = ()
     topic: Title | None = None
+    site: SiteId | None = None  # one of those approved, if the opinion names any
     payments: Payments = ()
     adjustments: Annotated[Text | None, Personal("participants")] = None  # made for access
     notes: Annotated[Text | None, Personal("participants")] = None
@@ -85,6 +90,7 @@ class ObservationMade(ResearchEvent):
     """A researcher was there, took part, and noted what they saw (participant observation)."""
 
     PHASE: ClassVar = Phase.OBSERVE
+    SCHEMA: ClassVar = 2
 
     session: SessionId
     cycle: CycleId
@@ -95,6 +101,7 @@ class ObservationMade(ResearchEvent):
     observers: Members = ()
     groups: Groups = ()
     topic: Title | None = None
+    site: SiteId | None = None  # one of those approved, if the opinion names any
     notes: Annotated[Text | None, Personal("participants")] = None
 
 
@@ -127,6 +134,7 @@ class HoldInterview(Capture[InterviewHeld]):
     DUTY = Duty.FIELDWORK
     ACTIVITY = Activity.INTERVIEW
     PERMISSIONS = (Permission.INTERVIEW,)
+    HELD_BY = "interviewers"
 
     def requires(self) -> Iterable[Condition]:
         event = self.event
@@ -142,6 +150,7 @@ class HoldFocusGroup(Capture[FocusGroupHeld]):
     DUTY = Duty.FIELDWORK
     ACTIVITY = Activity.FOCUS_GROUP
     PERMISSIONS = (Permission.FOCUS_GROUP,)
+    HELD_BY = "moderators"
 
     def requires(self) -> Iterable[Condition]:
         event = self.event
@@ -157,6 +166,7 @@ class MakeObservation(Capture[ObservationMade]):
     DUTY = Duty.FIELDWORK
     ACTIVITY = Activity.OBSERVATION
     PERMISSIONS = (Permission.OBSERVATION,)
+    HELD_BY = "observers"
 
     def requires(self) -> Iterable[Condition]:
         event = self.event

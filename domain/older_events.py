@@ -32,7 +32,11 @@ def _only_fields_added(fields: dict[str, Any]) -> dict[str, Any]:
 UPCASTS: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
     ("ConsentGiven", 1): _only_fields_added,
     ("ConsentWithdrawn", 1): _only_fields_added,
+    ("FocusGroupHeld", 1): _only_fields_added,
+    ("InterviewHeld", 1): _only_fields_added,
+    ("ObservationMade", 1): _only_fields_added,
     ("OpinionGiven", 1): _only_fields_added,
+    ("WorkshopHeld", 1): _only_fields_added,
 }
 
 

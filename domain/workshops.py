@@ -20,6 +20,7 @@ from domain.vocabulary import (
     Personal,
     Phase,
     ResearchEvent,
+    SiteId,
     Text,
     Title,
     WorkshopId,
@@ -30,6 +31,7 @@ class WorkshopHeld(ResearchEvent):
     """A workshop took place in an open cycle, among people whose consent stood."""
 
     PHASE: ClassVar = Phase.ACT
+    SCHEMA: ClassVar = 2
 
     workshop: WorkshopId
     cycle: CycleId
@@ -41,6 +43,7 @@ class WorkshopHeld(ResearchEvent):
     technique: Title | None = None  # ranking and voting, problem tree, photovoice ...
     week: Annotated[int, Meta(ge=1, le=1000)] | None = None  # of the cycle
     payments: Payments = ()
+    site: SiteId | None = None  # where; it is one of those approved, if the opinion names any
     # who worked with whom in small groups, and in which role: facilitator, scribe, timekeeper
     small_groups: Annotated[Text | None, Personal("participants")] = None
     adjustments: Annotated[Text | None, Personal("participants")] = None  # made for access
@@ -53,6 +56,7 @@ class HoldWorkshop(Capture[WorkshopHeld]):
     DUTY = Duty.FIELDWORK
     ACTIVITY = Activity.WORKSHOP
     PERMISSIONS = (Permission.WORKSHOP,)
+    HELD_BY = "facilitators"
 
     def requires(self) -> Iterable[Condition]:
         yield new("workshop", self.event.workshop, WorkshopHeld)
