@@ -5,7 +5,12 @@ from typing import Annotated, ClassVar
 from msgspec import Meta
 
 from domain.documents import Language, Sha256
-from domain.vocabulary import ParticipantId, Phase, ResearchEvent
+from domain.vocabulary import Identifies, ParticipantId, Phase, ResearchEvent
+
+# A tag, so that whoever has the code finds its receipt in the record with one look.
+WithdrawalCode = Annotated[
+    Sha256, Identifies("withdrawal_code"), "SHA-256 of the code that withdraws without an account."
+]
 
 
 class ReceiptIssued(ResearchEvent):
@@ -17,5 +22,5 @@ class ReceiptIssued(ResearchEvent):
     participant: ParticipantId
     consent: Annotated[int, Meta(ge=1)]  # position of the consent it is of
     receipt_sha256: Sha256 | None = None  # of the receipt as it was handed over
-    withdrawal_code_sha256: Sha256 | None = None  # of the code that withdraws without an account
+    withdrawal_code_sha256: WithdrawalCode | None = None
     language: Language | None = None
