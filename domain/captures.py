@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from domain.commands import Command, E
 from domain.conditions import Condition, Sensible, all_known
-from domain.consent import ConsentStands
+from domain.consent_gates import ConsentStands
 from domain.ethics import Activity
 from domain.gates import ActorApproved, ApprovalStands, PersonApproved, SiteApproved, approved
 from domain.people import ParticipantEnrolled

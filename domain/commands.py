@@ -67,6 +67,7 @@ class Command(Slice[ResearchEvent], Generic[E]):
 
     DUTY: ClassVar[Duty]
     ROLE: ClassVar[type[RoleHeld]] = RoleHeld
+    OFFERED: ClassVar[bool] = True  # to members, wherever commands are; or by its own door
     EVENT: ClassVar[type[ResearchEvent]]
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -77,12 +78,16 @@ class Command(Slice[ResearchEvent], Generic[E]):
 
     def __init__(self, event: E, occasion: Occasion) -> None:
         self.event, self.occasion = event, occasion
-        self.role_held = self.ROLE(occasion.actor, self.DUTY)
+        self.role_held = self.asked_by()
         self.conditions: list[Condition] = [
             self.role_held,
             happened(occasion),
             *self.requires(),
         ]
+
+    def asked_by(self) -> RoleHeld:
+        """The role by which somebody may ask for this."""
+        return self.ROLE(self.occasion.actor, self.DUTY)
 
     def requires(self) -> Iterable[Condition]:
         """What must stand, besides the role, for the event to be recorded."""
@@ -151,11 +156,15 @@ class OwnOnly(Condition):
 
 
 def command_types(of: type[Command[Any]] = Command) -> list[type[Command[Any]]]:
-    """Every command, in the order of definition; a class without an event is only a base."""
+    """Every command offered to members, in the order of definition.
+
+    A class without an event is only a base.
+    """
     return [
         command
         for each in of.__subclasses__()
         for command in ([each] if "EVENT" in vars(each) else command_types(each))
+        if command.OFFERED
     ]
 
 

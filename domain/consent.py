@@ -1,19 +1,24 @@
 """Consent: asked for and given, declined or withdrawn, permission by permission."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from domain.commands import Command
-from domain.conditions import Condition, Sensible, Stands, known
-from domain.consent_states import ConsentState
-from domain.documents import DocumentFormat, Language, Sha256, Version
+from domain.capacity import MAY_BE_CONSULTED
+from domain.capacity import Capacity as Capacity
+from domain.capacity import ConsultedAs as ConsultedAs
+from domain.commands import Command, E
+from domain.conditions import Condition, Sensible, known
+from domain.consent_gates import FreshIfWithdrawn
+from domain.consent_lapses import NotSuspended
+from domain.consent_states import ConsentState, utc_day
+from domain.documents import DocumentFormat, DocumentKind, Language, Sha256, Version
 from domain.ethics import Activity
-from domain.gates import ApprovalStands
+from domain.gates import ActorApproved, ApprovalStands, FormApproved, PersonApproved, approved
 from domain.membership import Duty
 from domain.people import ParticipantEnrolled
-from domain.permissions import Permission, Permissions
+from domain.permissions import Permissions
 from domain.vocabulary import (
     Count,
     MemberId,
@@ -24,7 +29,6 @@ from domain.vocabulary import (
     Text,
     Title,
 )
-from domain.withdrawal import ConsentWithdrawn
 
 
 class Method(StrEnum):
@@ -34,23 +38,6 @@ class Method(StrEnum):
     VERBAL_RECORDED = "verbal_recorded"
     VERBAL_WITNESSED = "verbal_witnessed"
     E_SIGN = "e_sign"
-
-
-class Capacity(StrEnum):
-    """Whether somebody could decide for themselves (Mental Capacity Act 2005 ss. 2-3)."""
-
-    HAS_CAPACITY = "has_capacity"
-    LACKS_CAPACITY = "lacks_capacity"
-    CHILD = "child"  # too young to consent alone
-
-
-class ConsultedAs(StrEnum):
-    """In which role somebody else was asked: a consultee (MCA 2005 s. 32) or for a child."""
-
-    PERSONAL_CONSULTEE = "personal_consultee"
-    NOMINATED_CONSULTEE = "nominated_consultee"
-    PARENT = "parent"
-    GUARDIAN = "guardian"
 
 
 class DatedBy(StrEnum):
@@ -160,70 +147,113 @@ class ConsentDeclined(ResearchEvent):
     note: Annotated[Text | None, Personal("participant")] = None
 
 
-class ConsentStands(Stands):
-    """The participant's permission stands at that moment, as far as the record knows now."""
-
-    def __init__(
-        self, participant: str, permission: Permission, at: datetime, path: str = "participants"
-    ) -> None:
-        what = permission.value.replace("_", " ")
-        super().__init__(
-            "participant",
-            participant,
-            {ConsentGiven: True, ConsentDeclined: False, ConsentWithdrawn: False},
-            at=at,
-            only=lambda event: permission in getattr(event, "permissions", ()),
-            code="consent_missing",
-            message=f"{participant} had not given consent to {what} by {at:%d %B %Y at %H:%M}; "
-            "ask for it before going on, and log what was done without it as a deviation.",
-            path=path,
-        )
-        self._what, self._day = what, at.date()
-
-    def holds(self) -> bool:
-        last = self.decided_by
-        if last is None:
-            return False
-        match last.event:
-            case ConsentGiven(valid_until=until) if until is not None and until < self._day:
-                self.code = "consent_expired"
-                self.message = (
-                    f"{self.subject}'s consent to {self._what} ran out on {until:%d %B %Y}; "
-                    "ask for it again."
-                )
-                return False
-            case ConsentWithdrawn():
-                self.code = "consent_withdrawn"
-                self.message = (
-                    f"{self.subject} withdrew consent to {self._what} on "
-                    f"{last.occurred_at:%d %B %Y}; take them off, and log what was done "
-                    "without consent as a deviation."
-                )
-            case ConsentDeclined():
-                self.code = "consent_declined"
-                self.message = f"{self.subject} said no to {self._what}; take them off."
-        return super().holds()
-
-
-class GrantConsent(Command[ConsentGiven]):
-    """Record that a participant agreed to one or more permissions."""
+class ConsentStep(Command[E]):
+    """A step towards somebody's consent: they are enrolled, and the committee approved the way."""
 
     DUTY = Duty.TAKE_CONSENT
 
-    def requires(self) -> Iterable[Condition]:
-        at = self.occasion.occurred_at
-        self.opinion = ApprovalStands(Activity.RECRUITMENT, at)
-        yield known("participant", self.event.participant, ParticipantEnrolled)
-        yield self.opinion
-        yield Sensible(
-            self.event.valid_until is None or self.event.valid_until >= at.date(),
-            "dates_reversed",
-            "validUntil is before the day consent was given; correct one of the two.",
-            "validUntil",
-        )
+    opinion: ApprovalStands
+
+    def approved_way(
+        self,
+        participant: ParticipantId,
+        taken_by: MemberId | None,
+        form: tuple[str, str | None],
+        sheet: tuple[str | None, str | None],
+    ) -> Iterable[Condition]:
+        """Recruitment, whoever asks, form and information sheet (version, sha256) are approved."""
+        self.opinion = ApprovalStands(Activity.RECRUITMENT, self.occasion.occurred_at)
+        yield known("participant", participant, ParticipantEnrolled)
+        yield from approved(self.opinion)
+        if taken_by is None:
+            yield ActorApproved(self.opinion, self.role_held, "takenBy")
+        else:
+            yield PersonApproved(self.opinion, taken_by, "takenBy")
+        yield FormApproved(self.opinion, DocumentKind.CONSENT_FORM, *form)
+        yield FormApproved(self.opinion, DocumentKind.INFORMATION_SHEET, *sheet)
 
     def approval(self) -> int | None:
         return self.opinion.decided_by.position if self.opinion.decided_by else None
+
+
+class RequestConsent(ConsentStep[ConsentRequested]):
+    """Record that a participant was asked for permissions, and what they were given to read."""
+
+    def requires(self) -> Iterable[Condition]:
+        event = self.event
+        yield from self.approved_way(
+            event.participant,
+            None,
+            (event.form_version, event.form_sha256),
+            (event.information_sheet_version, event.information_sheet_sha256),
+        )
+
+
+class GrantConsent(ConsentStep[ConsentGiven]):
+    """Record that a participant agreed to one or more permissions.
+
+    What was withdrawn comes back only by a form signed since; while consent is suspended, resume
+    it first. Somebody who cannot consent alone needs a consultee, a child a parent or guardian.
+    """
+
+    def requires(self) -> Iterable[Condition]:
+        event, at = self.event, self.occasion.occurred_at
+        yield from self.approved_way(
+            event.participant,
+            event.taken_by,
+            (event.form_version, event.form_sha256),
+            (event.information_sheet_version, event.information_sheet_sha256),
+        )
+        yield NotSuspended(event.participant, at)
+        for n, permission in enumerate(event.permissions):
+            path = f"permissions.{n}"
+            yield FreshIfWithdrawn(event.participant, permission, at, event.signed_on, path)
+        yield from self.dates_in_order()
+        yield from complete(event)
+
+    def dates_in_order(self) -> Iterable[Condition]:
+        """Signed by today, and neither over nor irrevocable before it was given and signed."""
+        event, at = self.event, self.occasion.occurred_at
+        today = max(utc_day(self.occasion.asked_at), at.date())  # it may be tomorrow at the place
+        yield Sensible(
+            event.signed_on is None or event.signed_on <= today,
+            "signed_in_the_future",
+            f"signedOn lies in the future; give the date on the form, not after {today:%d %B %Y}.",
+            "signedOn",
+        )
+        begins = max(utc_day(at), event.signed_on or date.min)
+        for last, path in ((event.valid_until, "validUntil"), (event.withdraw_by, "withdrawBy")):
+            yield Sensible(
+                last is None or last >= begins,
+                "dates_reversed",
+                f"{path} is before {begins:%d %B %Y}, the day consent was given or signed; "
+                "correct one of the two.",
+                path,
+            )
+
+
+def complete(event: ConsentGiven) -> Iterable[Condition]:
+    """Everybody who had to be asked or to be there for such a consent is named."""
+    consulted = MAY_BE_CONSULTED.get(event.capacity)
+    yield Sensible(
+        consulted is None or event.consulted_as in consulted,
+        "consultee_missing",
+        "A child, or somebody who lacks capacity, does not consent alone; say in consultedAs who "
+        f"was asked: {' or '.join(consulted or ())}.",
+        "consultedAs",
+    )
+    yield Sensible(
+        event.method is not Method.VERBAL_WITNESSED or event.witness is not None,
+        "witness_missing",
+        "Consent by word of mouth before a witness needs one; name the witness.",
+        "witness",
+    )
+    yield Sensible(
+        event.interpreter is None or event.interpreted,
+        "interpreted_unsaid",
+        "An interpreter is named; say that it was interpreted, or take the name out.",
+        "interpreted",
+    )
 
 
 class DeclineConsent(Command[ConsentDeclined]):

@@ -39,9 +39,15 @@ class Duty(StrEnum):
     OPEN_A_STUDY = "open a study"
     LEAD = "lead: members, cycles, ground rules, closing"
     RECRUIT = "enrol participants and engage stakeholders"
-    DECIDE_ETHICS = "record the committee's opinion"
+    DECIDE_ETHICS = "record the committee's decisions"
+    APPLY = "apply and report to the committee"
+    OVERSEE = "audit the study on the committee's behalf"
+    ANSWER = "answer what an audit found"
+    REPORT_SAFETY = "report adverse events, deviations and worries for somebody"
+    COMPLAIN = "record a complaint"
     TAKE_CONSENT = "ask for and record consent"
     WITHDRAW = "withdraw consent"
+    DISPOSE = "decide and do what becomes of data held of those who withdrew"
     VOTE = "cast a ballot"
     DELIBERATE = "state concerns, propose, rate, dissent, reflect, tell stories"
     PLAN = "hold ballots, adopt priorities, plan actions"
@@ -61,8 +67,14 @@ MAY: dict[Duty, frozenset[Role]] = {
     Duty.LEAD: frozenset({_L}),
     Duty.RECRUIT: frozenset({_L, _R, _C, _F}),
     Duty.DECIDE_ETHICS: frozenset({_L, _E}),
+    Duty.APPLY: frozenset({_L, _R, _S}),
+    Duty.OVERSEE: frozenset({_E}),
+    Duty.ANSWER: frozenset({_L}),
+    Duty.REPORT_SAFETY: frozenset({_L, _R, _C, _F, _E, _S}),
+    Duty.COMPLAIN: frozenset({_L, _R, _C, _F, _E, _S, _V, _P}),
     Duty.TAKE_CONSENT: frozenset({_L, _R, _C, _F}),
     Duty.WITHDRAW: frozenset({_L, _R, _C, _F, _E, _S, _V, _P}),
+    Duty.DISPOSE: frozenset({_L, _R, _S}),
     Duty.VOTE: frozenset({_L, _R, _C, _F, _P}),
     Duty.DELIBERATE: frozenset({_L, _R, _C, _F, _P}),
     Duty.PLAN: frozenset({_L, _R, _C}),

@@ -11,6 +11,8 @@ from domain.captures import Capture
 from domain.commands import Command
 from domain.conditions import Condition, Sensible, Stands, known, new
 from domain.consent import ConsentGiven
+from domain.consent_gates import LOG_IT, PermissionHeard
+from domain.consent_states import ConsentState, Standing
 from domain.cycles import cycle_is_open, cycle_of
 from domain.ethics import Activity
 from domain.fieldwork import session_is_known
@@ -180,22 +182,42 @@ class TranscriptOf(Stands):
         )
 
 
-def may_be_contacted(participant: ParticipantId, at: datetime) -> Condition:
-    """The participant has not asked to be left alone, or has agreed to something since."""
-    return Stands(
-        "participant",
-        participant,
-        {ConsentGiven: True, ConsentWithdrawn: False},
-        at=at,
-        otherwise=True,
-        only=lambda event: (
-            getattr(event, "scope", WithdrawalScope.NO_FURTHER_CONTACT)
-            is WithdrawalScope.NO_FURTHER_CONTACT
-        ),
-        code="contact_withdrawn",
-        message=f"{participant} asked not to be contacted any more by {at:%d %B %Y}; leave them "
-        "alone, and log contact that was made as a deviation.",
-    )
+class MayBeContacted(PermissionHeard):
+    """The participant did not withdraw `recontact`, nor ask to be left alone.
+
+    Whoever agreed to something since they asked to be left alone can be contacted again.
+    """
+
+    def __init__(self, participant: ParticipantId, at: datetime) -> None:
+        super().__init__(participant, Permission.RECONTACT, at, "participant")
+        self.left_alone = Stands(
+            "participant",
+            participant,
+            {ConsentGiven: True, ConsentWithdrawn: False},
+            at=at,
+            otherwise=True,
+            only=lambda event: (
+                getattr(event, "scope", WithdrawalScope.NO_FURTHER_CONTACT)
+                is WithdrawalScope.NO_FURTHER_CONTACT
+            ),
+            code="",
+            message="",
+        )
+
+    def hear(self, heard: Heard) -> None:
+        super().hear(heard)
+        self.left_alone.hear(heard)
+
+    def allowed_by(self, standing: Standing) -> bool:
+        self.code = "contact_withdrawn"
+        self.message = (
+            f"{self.participant} asked not to be contacted any more by {self.at:%d %B %Y}; leave "
+            f"them alone; {LOG_IT}."
+        )
+        if standing.state is ConsentState.WITHDRAWN:
+            return False
+        self.decided_by = self.left_alone.decided_by
+        return self.left_alone.holds()
 
 
 class CaptureMedia(Capture[MediaCaptured]):
@@ -262,7 +284,7 @@ class SendMemberCheck(Command[MemberCheckSent]):
         event = self.event
         self.transcript = TranscriptOf(event.transcript, event.participant)
         yield self.transcript
-        yield may_be_contacted(event.participant, self.occasion.occurred_at)
+        yield MayBeContacted(event.participant, self.occasion.occurred_at)
 
     def decide(self) -> MemberCheckSent:
         return structs.replace(self.event, cycle=cycle_of(self.transcript))

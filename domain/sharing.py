@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 
 from domain.commands import Command, E
 from domain.conditions import Condition, Sensible, Stands, all_known, known, new
-from domain.consent import ConsentStands
+from domain.consent_gates import ConsentStands
 from domain.cycles import CycleOpened
 from domain.findings import FindingDrafted
 from domain.membership import Duty, MemberJoined, StudyOpened

@@ -17,9 +17,11 @@ from domain.ballots import (
 from domain.commands import Command, Refused
 from domain.conditions import Condition, Sensible, Stands, new
 from domain.consent import ConsentGiven
+from domain.consent_states import ConsentState, Standing, touches, turn_of
 from domain.cycles import cycle_is_open
 from domain.membership import Duty
 from domain.people import ParticipantEnrolled
+from domain.permissions import Permission
 from domain.priorities import PriorityStands
 from domain.vocabulary import Heard, ResearchEvent
 from domain.withdrawal import ConsentWithdrawn
@@ -55,14 +57,18 @@ class EverybodyTakingPart(Condition):
                 self.turns.append(heard)
 
     def participants(self) -> tuple[str, ...]:
-        permitted: dict[str, set[str]] = {}
-        for turn in sorted(self.turns, key=lambda turn: turn.occurred_at):
-            match turn.event:
-                case ConsentGiven(participant=participant, permissions=permissions):
-                    permitted.setdefault(participant, set()).update(permissions)
-                case ConsentWithdrawn(participant=participant, permissions=permissions):
-                    permitted.setdefault(participant, set()).difference_update(permissions)
-        return tuple(p for p in self.enrolled if p not in permitted or permitted[p])
+        standing: dict[str, dict[Permission, Standing]] = {}
+        for heard in sorted(self.turns, key=lambda turn: (turn.occurred_at, turn.position)):
+            theirs = standing.setdefault(getattr(heard.event, "participant", ""), {})
+            turn = turn_of(heard)
+            for permission in touches(heard.event):
+                theirs[permission] = theirs.get(permission, Standing()).after(turn)
+        return tuple(
+            p
+            for p in self.enrolled
+            if p not in standing
+            or any(each.state is not ConsentState.WITHDRAWN for each in standing[p].values())
+        )
 
     def holds(self) -> bool:
         return bool(self.participants())

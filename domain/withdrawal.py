@@ -1,20 +1,31 @@
 """Withdrawal: taking permissions back, and what becomes of what is held."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
-from msgspec import Meta
+from eventsourcing.dcb.domain import Selector
+from msgspec import Meta, structs
 
 from domain.commands import Command
-from domain.conditions import Condition, known
-from domain.consent_states import ConsentState
+from domain.conditions import Condition, Stands, known
+from domain.consent_states import ConsentState, utc_day
 from domain.documents import Sha256
-from domain.membership import Duty
+from domain.membership import Duty, Role, RoleHeld
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
-from domain.vocabulary import ParticipantId, Personal, Phase, ResearchEvent, Tag, Text
+from domain.receipts import ReceiptIssued
+from domain.vocabulary import (
+    Derived,
+    Heard,
+    ParticipantId,
+    Personal,
+    Phase,
+    ResearchEvent,
+    Tag,
+    Text,
+)
 
 
 class WithdrawalScope(StrEnum):
@@ -60,7 +71,8 @@ class ConsentWithdrawn(ResearchEvent):
     # on record always those it is about; left out of the command: all of them
     permissions: Annotated[tuple[Permission, ...], Meta(max_length=len(Permission))] = ()
     scope: WithdrawalScope = WithdrawalScope.NO_FURTHER_ACCESS
-    code_sha256: Sha256 | None = None  # of the withdrawal code, if the participant used it
+    # of the withdrawal code, if the participant used it: see WithdrawByCode
+    code_sha256: Annotated[Sha256 | None, Derived()] = None
     words: Annotated[Text | None, Personal("participant")] = None  # in the participant's words
 
 
@@ -109,7 +121,183 @@ class ErasureRequested(ResearchEvent):
 
 
 class WithdrawConsent(Command[ConsentWithdrawn]):
-    """Take permissions back; it is never refused to somebody who is in the study."""
+    """Take permissions back, or all of them; it is never refused to somebody who is in the study.
+
+    Whoever withdraws says how far it reaches; what becomes of what is held is decided afterwards.
+    """
+
+    DUTY = Duty.WITHDRAW
+
+    def requires(self) -> Iterable[Condition]:
+        yield known("participant", self.event.participant, ParticipantEnrolled)
+        yield self.own_only(self.event.participant, "participant")
+
+    def decide(self) -> ConsentWithdrawn:
+        """All permissions by name: a later release may know more than the participant did."""
+        if self.event.permissions:
+            return self.event
+        return structs.replace(self.event, permissions=tuple(Permission))
+
+
+class HasCode(RoleHeld):
+    """The code stands on a receipt of that participant, who then speaks for themselves."""
+
+    def __init__(self, participant: ParticipantId, duty: Duty, code_sha256: str | None) -> None:
+        super().__init__(participant, duty)
+        self.code_sha256 = code_sha256
+
+    def selectors(self) -> list[Selector]:
+        return [Selector(types=[ReceiptIssued], tags=[f"participant:{self.member}"])]
+
+    def hear(self, heard: Heard) -> None:
+        match heard.event:
+            case ReceiptIssued(participant=self.member, withdrawal_code_sha256=str(code)) if (
+                code == self.code_sha256
+            ):
+                self.role, self.participant = Role.PARTICIPANT, self.member
+                self.decided_by = heard
+
+    def holds(self) -> bool:
+        self.code, self.path = "code_unknown", "code"  # whatever is wrong: nothing is given away
+        self.message = (
+            "This code is not known here; check it on your receipt, or ask anyone in the study "
+            "team to withdraw for you."
+        )
+        return self.role is not None
+
+
+class WithdrawByCode(WithdrawConsent):
+    """Take permissions back with the code on a receipt: no account, nobody's leave.
+
+    The actor is the participant's own pseudonym. It has its own door, outside the commands that are
+    offered to members: `code_sha256` is what lets somebody in.
+    """
+
+    OFFERED = False
+
+    def asked_by(self) -> RoleHeld:
+        own = self.event.participant == self.occasion.actor
+        return HasCode(self.occasion.actor, self.DUTY, self.event.code_sha256 if own else None)
+
+
+class HasWithdrawn(Condition):
+    """The participant withdrew something by then; what is planned is due no earlier than that."""
+
+    def __init__(self, participant: ParticipantId, at: datetime, due: date) -> None:
+        super().__init__("", "")
+        self.participant, self.at, self.due = participant, at, due
+
+    def selectors(self) -> list[Selector]:
+        return [Selector(types=[ConsentWithdrawn], tags=[f"participant:{self.participant}"])]
+
+    def hear(self, heard: Heard) -> None:
+        match heard.event:
+            case ConsentWithdrawn(participant=self.participant) if heard.occurred_at <= self.at:
+                first = self.decided_by
+                if first is None or heard.occurred_at < first.occurred_at:
+                    self.decided_by = heard
+
+    def holds(self) -> bool:
+        if self.decided_by is None:
+            self.code, self.path = "not_withdrawn", "participant"
+            self.message = (
+                f"{self.participant} had withdrawn nothing by {self.at:%d %B %Y}; record the "
+                "withdrawal first, or check the participant and occurredAt."
+            )
+            return False
+        withdrawn_on = utc_day(self.decided_by.occurred_at)
+        self.code, self.path = "due_before_withdrawal", "due"
+        self.message = (
+            f"It is due before {self.participant} withdrew on {withdrawn_on:%d %B %Y}; "
+            "give a later day."
+        )
+        return self.due >= withdrawn_on
+
+
+class HeldOf(Condition):
+    """What is held is on record, and the participant is in it."""
+
+    def __init__(self, item: Tag, participant: ParticipantId) -> None:
+        super().__init__("", "", "item")
+        self.item, self.participant = item, participant
+        self.kind, _, self.name = item.partition(":")
+        self.on_record = False
+
+    def selectors(self) -> list[Selector]:
+        return [Selector(types=[], tags=[self.item])]  # whatever tells of it
+
+    def hear(self, heard: Heard) -> None:
+        if getattr(heard.event, self.kind, None) != self.name:
+            return  # it only mentions it, as a plan or a report does
+        self.on_record = True
+        if f"participant:{self.participant}" in heard.event.tags:
+            self.decided_by = heard
+
+    def holds(self) -> bool:
+        if self.on_record:
+            self.code = "not_in_item"
+            self.message = f"{self.participant} is not named in {self.item}; check both."
+        else:
+            self.code = "item_unknown"
+            self.message = (
+                f"No {self.item} is on record in this study; give the kind and identifier of what "
+                "is held, such as media:m-1."
+            )
+        return self.decided_by is not None
+
+
+class DispositionIsOpen(Stands):
+    """It was planned what becomes of the item, and not done yet."""
+
+    def __init__(self, item: Tag, participant: ParticipantId, at: datetime) -> None:
+        super().__init__(
+            "participant",
+            participant,
+            {DispositionPlanned: True, DispositionCompleted: False},
+            at=at,
+            only=lambda event: getattr(event, "item", None) == item,
+            code="disposition_not_planned",
+            message=f"Nothing had been decided about {item} of {participant} by {at:%d %B %Y}; "
+            "record it with planDisposition first, or check both.",
+            path="item",
+        )
+        self.item = item
+
+    def holds(self) -> bool:
+        if self.decided_by and isinstance(self.decided_by.event, DispositionCompleted):
+            self.code = "disposition_completed"
+            self.message = (
+                f"What was decided about {self.item} of {self.subject} was done on "
+                f"{self.decided_by.occurred_at:%d %B %Y} already."
+            )
+        return super().holds()
+
+
+class PlanDisposition(Command[DispositionPlanned]):
+    """Decide what becomes of something held of a participant who withdrew, and by when."""
+
+    DUTY = Duty.DISPOSE
+
+    def requires(self) -> Iterable[Condition]:
+        event = self.event
+        yield known("participant", event.participant, ParticipantEnrolled)
+        yield HasWithdrawn(event.participant, self.occasion.occurred_at, event.due)
+        yield HeldOf(event.item, event.participant)
+
+
+class CompleteDisposition(Command[DispositionCompleted]):
+    """Record that what was decided about something held has been done, with what proves it."""
+
+    DUTY = Duty.DISPOSE
+
+    def requires(self) -> Iterable[Condition]:
+        event = self.event
+        yield known("participant", event.participant, ParticipantEnrolled)
+        yield DispositionIsOpen(event.item, event.participant, self.occasion.occurred_at)
+
+
+class RequestErasure(Command[ErasureRequested]):
+    """Record that a participant asked that everything held of them is erased."""
 
     DUTY = Duty.WITHDRAW
 
