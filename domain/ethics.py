@@ -1,7 +1,7 @@
-"""Ethics approval: the committee's opinion, and whether it covers an activity on a day."""
+"""Ethics review: what was applied for, the committee's opinion, its conditions, its suspension."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
@@ -9,7 +9,7 @@ from eventsourcing.dcb.domain import Selector
 from msgspec import Meta
 
 from domain.commands import Command
-from domain.conditions import Condition, Sensible, new
+from domain.conditions import Condition, Sensible, Stands, known, new
 from domain.documents import Document
 from domain.membership import Duty
 from domain.vocabulary import (
@@ -122,14 +122,60 @@ class ApprovalReinstated(ResearchEvent):
     why: Annotated[Text | None, Personal("actor")] = None
 
 
+class ConditionDue(Condition):
+    """The opinion has a condition of that number, and it has not been discharged yet."""
+
+    def __init__(self, opinion: OpinionId, number: int) -> None:
+        super().__init__("condition_unknown", "", "number")
+        self.opinion, self.number = opinion, number
+        self.conditions = 0
+        self.discharged: Heard | None = None
+
+    def selectors(self) -> list[Selector]:
+        types: list[type[ResearchEvent]] = [OpinionGiven, ConditionDischarged]
+        return [Selector(types=types, tags=[f"opinion:{self.opinion}"])]
+
+    def hear(self, heard: Heard) -> None:
+        match heard.event:
+            case OpinionGiven(opinion=self.opinion, conditions=conditions):
+                self.conditions, self.decided_by = len(conditions), heard
+            case ConditionDischarged(opinion=self.opinion, number=self.number):
+                self.discharged = heard
+
+    def holds(self) -> bool:
+        if self.discharged:
+            self.code, self.decided_by = "condition_discharged", self.discharged
+            self.message = (
+                f"Condition {self.number} of opinion {self.opinion} was discharged on "
+                f"{self.discharged.occurred_at:%d %B %Y} already."
+            )
+            return False
+        self.message = (
+            f"Opinion {self.opinion} has {self.conditions} conditions, and so no condition "
+            f"{self.number}; count them from 1."
+        )
+        return self.decided_by is None or self.number <= self.conditions
+
+
+class SubmitApplication(Command[ApplicationSubmitted]):
+    """Record that the study applied for ethical review, with the documents sent."""
+
+    DUTY = Duty.APPLY
+
+    def requires(self) -> Iterable[Condition]:
+        yield new("application", self.event.application, ApplicationSubmitted)
+
+
 class GiveOpinion(Command[OpinionGiven]):
-    """Record the opinion of the research ethics committee."""
+    """Record the opinion of the research ethics committee: what it approves, and on which terms."""
 
     DUTY = Duty.DECIDE_ETHICS
 
     def requires(self) -> Iterable[Condition]:
         event = self.event
         yield new("opinion", event.opinion, OpinionGiven)
+        if event.application is not None:
+            yield known("application", event.application, ApplicationSubmitted)
         yield Sensible(
             event.valid_from <= event.valid_to,
             "dates_reversed",
@@ -141,4 +187,51 @@ class GiveOpinion(Command[OpinionGiven]):
             "activities_missing",
             "Say which activities the opinion approves.",
             "activities",
+        )
+
+
+class DischargeCondition(Command[ConditionDischarged]):
+    """Record that a condition of the opinion has been met."""
+
+    DUTY = Duty.DECIDE_ETHICS
+
+    def requires(self) -> Iterable[Condition]:
+        yield known("opinion", self.event.opinion, OpinionGiven)
+        yield ConditionDue(self.event.opinion, self.event.number)
+
+
+class SuspendApproval(Command[ApprovalSuspended]):
+    """Stop what an opinion had approved: nobody is recruited, asked or captured under it."""
+
+    DUTY = Duty.DECIDE_ETHICS
+
+    def requires(self) -> Iterable[Condition]:
+        opinion = self.event.opinion
+        yield known("opinion", opinion, OpinionGiven)
+        yield Stands(
+            "opinion",
+            opinion,
+            {ApprovalSuspended: False, ApprovalReinstated: True},
+            at=self.occasion.occurred_at,
+            otherwise=True,
+            code="approval_suspended",
+            message=f"Opinion {opinion} is suspended already; it stays so until it is reinstated.",
+        )
+
+
+class ReinstateApproval(Command[ApprovalReinstated]):
+    """Approve again what was suspended."""
+
+    DUTY = Duty.DECIDE_ETHICS
+
+    def requires(self) -> Iterable[Condition]:
+        opinion = self.event.opinion
+        yield known("opinion", opinion, OpinionGiven)
+        yield Stands(
+            "opinion",
+            opinion,
+            {ApprovalSuspended: True, ApprovalReinstated: False},
+            at=self.occasion.occurred_at,
+            code="approval_not_suspended",
+            message=f"Opinion {opinion} was not suspended then; check the opinion and occurredAt.",
         )

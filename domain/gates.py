@@ -29,7 +29,7 @@ from domain.ethics import Activity
 from domain.membership import RoleHeld
 from domain.vocabulary import Heard
 
-DEVIATION = "what was done all the same is logged as a deviation"
+DEVIATION = "what was done all the same is logged with reportDeviation"
 
 
 class ApprovalStands(Condition):
@@ -48,14 +48,18 @@ class ApprovalStands(Condition):
         return [Selector(types=list(APPROVING), tags=[])]
 
     def hear(self, heard: Heard) -> None:
-        if isinstance(heard.event, APPROVING) and heard.occurred_at <= self.at:
+        if isinstance(heard.event, APPROVING):
             self.told[heard.position] = heard
             vars(self).pop("approval", None)  # what was worked out before counts no more
 
     @cached_property
     def approval(self) -> Approval | None:
         """What is approved at that moment, by all that was heard."""
-        return approval_at(self.told.values())
+        return self.approval_on(self.at)
+
+    def approval_on(self, moment: datetime) -> Approval | None:
+        """What is approved at another moment."""
+        return approval_at(self.told.values(), moment)
 
     def holds(self) -> bool:
         approval, what = self.approval, self.activity.value.replace("_", " ")
