@@ -47,7 +47,7 @@ class ChangeIn(StrEnum):
     PRACTICES = "practices"
 
 
-class Severity(StrEnum):
+class HarmSeverity(StrEnum):
     """How bad harm was; a serious adverse event is reported to the committee besides."""
 
     MINOR = "minor"
@@ -131,7 +131,7 @@ class HarmReported(ResearchEvent):
 
     harm: HarmId
     what: Annotated[Text, Personal("participants")]
-    severity: Severity
+    severity: HarmSeverity
     participants: Annotated[tuple[ParticipantId, ...], Meta(max_length=500)] = ()  # to whom
     groups: Annotated[tuple[GroupId, ...], Meta(max_length=50)] = ()
     cycle: CycleId | None = None

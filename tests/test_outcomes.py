@@ -10,6 +10,7 @@ from domain.cycles import CycleClosed
 from domain.outcomes import (
     CollectStory,
     HarmReported,
+    HarmSeverity,
     HarvestOutcome,
     IndicatorMeasured,
     LinkRipple,
@@ -17,7 +18,6 @@ from domain.outcomes import (
     OutcomeHarvested,
     ReportHarm,
     RippleLinked,
-    Severity,
     StoryCollected,
 )
 from domain.permissions import Permission
@@ -50,7 +50,7 @@ ripple = RippleLinked(cycle="c-1", from_action="a-1", to_outcome="out-1", how="W
 harm = HarmReported(
     harm="h-1",
     what="Was mocked after the film.",
-    severity=Severity.MODERATE,
+    severity=HarmSeverity.MODERATE,
     participants=("p-1",),
     cycle="c-1",
     action="a-1",

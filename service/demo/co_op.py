@@ -17,10 +17,10 @@ from domain.membership import Role
 from domain.outcomes import (
     ChangeIn,
     HarmReported,
+    HarmSeverity,
     IndicatorMeasured,
     OutcomeHarvested,
     RippleLinked,
-    Severity,
     StoryCollected,
 )
 from domain.people import PowerLevel, PowerRated, PowerScale
@@ -191,7 +191,7 @@ SEEN = (
         indicator="evenings-open", cycle="co-op", value=3, unit="evenings a week",
         action="five-evenings")),
     Told("2026-07-08 10:00", "fay", HarmReported(
-        harm="h-2", cycle="co-op", severity=Severity.MODERATE, participants=people(30),
+        harm="h-2", cycle="co-op", severity=HarmSeverity.MODERATE, participants=people(30),
         what="After the focus group she was asked by a stranger on the bus whether she was "
         "the girl from the hospital; somebody had overheard.",
         told="The committee and the data steward, on the same day. No more groups in the open.")),

@@ -14,10 +14,10 @@ from domain.findings import FindingContested, FindingDrafted, FindingValidated
 from domain.outcomes import (
     ChangeIn,
     HarmReported,
+    HarmSeverity,
     IndicatorMeasured,
     OutcomeHarvested,
     RippleLinked,
-    Severity,
     StoryCollected,
 )
 from domain.recordings import (
@@ -150,7 +150,7 @@ CHANGE = (
         action="open-kitchen", amount=11850, currency="GBP", purpose="A door that opens inwards",
         note="The best money we spent all year.")),
     Told("2025-04-08 19:20", "fay", HarmReported(
-        harm="h-1", cycle="evenings", action="train-listeners", severity=Severity.MINOR,
+        harm="h-1", cycle="evenings", action="train-listeners", severity=HarmSeverity.MINOR,
         participants=people(19), what="A role play came too close to her brother's death and she "
         "left in tears.", told="Cora sat with her; she rang Fay the next day and came back the "
         "week after. The exercise now begins by asking what to stay away from.")),
