@@ -4,7 +4,7 @@ Registers that stand at one position take in a batch together, so that it is rea
 cannot take in an event stops just before it, alone, and says on record where and why.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +81,8 @@ class Register:
     types: frozenset[str] | None  # None: every type
     project: Callable[[Any, Entry, Writes], None]
     as_recorded: bool = False  # it shows what was recorded first, and corrections beside it
+    # after a batch's writes, in their transaction: work out what rests on several events
+    settle: Callable[[Connection, Sequence[Entry]], Awaitable[None]] | None = None
 
     def reads(self, event_type: str) -> bool:
         return self.types is None or event_type in self.types
@@ -255,6 +257,8 @@ async def _write(db: Connection, register: Register, study: str, found: Sequence
             if reads is None or entry.type in reads:
                 register.project(entry.event, entry, writes)
         await writes.flush(db)
+        if register.settle is not None and found:
+            await register.settle(db, found)
     except (OSError, *PASSING):
         raise
     except Exception as fault:

@@ -28,6 +28,14 @@ PARTS = """
 select position, path, data from record.sealed_part
 where study = $1 and position > $2 and position <= $3
 """
+READ_AT = """
+select e.position, e.event_id, e.type, e.schema, e.actor, e.occurred_at, e.recorded_at,
+    e.command_id, e.envelope, e.payload
+from record.event e where e.study = $1 and e.position = any ($2) order by e.position
+"""
+PARTS_AT = """
+select position, path, data from record.sealed_part where study = $1 and position = any ($2)
+"""
 # A filter for a page: what mentions a tag, by its `tag_hash`; the study is the first argument.
 ABOUT = """
 position in (select t.position from record.event_tag t where t.study = $1 and t.tag = {})
@@ -68,8 +76,19 @@ async def entries(
     rows = await db.fetch(READ, study, after, through, types, limit)
     if not rows:
         return []
+    parts = await db.fetch(PARTS, study, rows[0]["position"] - 1, rows[-1]["position"])
+    return _read(study, rows, parts)
+
+
+async def entries_at(db: Connection, study: str, positions: Collection[int]) -> list[Entry]:
+    """A study's entries at these positions, in order. Raises `Unreadable` as `entries` does."""
+    rows = await db.fetch(READ_AT, study, positions)
+    return _read(study, rows, await db.fetch(PARTS_AT, study, positions))
+
+
+def _read(study: str, rows: Iterable[Record], sealed: Iterable[Record]) -> list[Entry]:
     parts: dict[int, dict[str, bytes]] = defaultdict(dict)
-    for part in await db.fetch(PARTS, study, rows[0]["position"] - 1, rows[-1]["position"]):
+    for part in sealed:
         parts[part["position"]][part["path"]] = part["data"]
     found = []
     for row in rows:

@@ -73,6 +73,7 @@ def registers() -> dict[str, Register]:
             types=None if every else frozenset(t.__name__ for t in reads),
             project=module.project,
             as_recorded=getattr(module, "AS_RECORDED", False),
+            settle=getattr(module, "settle", None),
         )
     return found
 
