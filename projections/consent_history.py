@@ -1,143 +1,152 @@
-"""Consent history: who agreed to what, declined and took it back; when, and since when it is known.
+"""Consent history: everything about consent as it was recorded, act by act, with every detail.
 
-Bitemporal: `occurred_at` is when a participant said so, `recorded_at` when the record learned it.
+`occurred_at` is when it happened, `recorded_at` when the record learned it.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import StrEnum
 from functools import singledispatch
-from typing import Annotated, Any
+from typing import Annotated
 
 from asyncpg import Connection
 
-from domain.consent import ConsentDeclined, ConsentGiven, Method
+from domain.consent import (
+    Capacity,
+    ConsentDeclined,
+    ConsentGiven,
+    ConsentRequested,
+    ConsultedAs,
+    DatedBy,
+    LawfulBasis,
+    Method,
+    SpecialCategoryBasis,
+)
+from domain.consent_lapses import (
+    ConsentExpired,
+    ConsentInvalidated,
+    ConsentResumed,
+    ConsentSuspended,
+    InvalidBecause,
+    ReconsentBecause,
+    ReconsentRequired,
+)
+from domain.consent_states import touches
+from domain.documents import DocumentFormat
 from domain.membership import Duty
+from domain.modifications import ModificationDecided
 from domain.permissions import Permission
+from domain.readings import Reading
 from domain.vocabulary import Entry, Personal, ResearchEvent
 from domain.withdrawal import ConsentWithdrawn, WithdrawalScope
-from projections.paging import Page, Window, during, page, rows_of
+from projections.paging import Page, Window, during, page
 from projections.writing import Writes
 
 READ_BY = Duty.AUDIT
+READING = Reading.CONSENT_DETAILS
 
-# consent_act: a form or a word, as it was recorded. consent_turn: what it did to each permission.
-# consent_standing: what counts last in the field's time, for counting.
+# No participant: it concerns everybody. The details are null where an act has none of the kind.
 TABLES = """
 create table consent_act (
-    study text not null, position bigint not null, participant text not null,
-    permissions text[] not null, act text not null, occurred_at timestamptz not null,
-    recorded_at timestamptz not null, recorded_by text not null, form_version text,
-    information_sheet_version text, method text, valid_until date, scope text, witness text,
-    words text,
+    study text not null, position bigint not null, participant text, permissions text[] not null,
+    act text not null, occurred_at timestamptz not null, recorded_at timestamptz not null,
+    recorded_by text not null, words text,
+    form_version text, form_sha256 text, information_sheet_version text,
+    information_sheet_sha256 text, language text, document_format text, method text,
+    signed_on date, dated_by text, taken_by text, minutes_to_read int, withdraw_by date,
+    valid_until date, capacity text, consulted_as text, assent bool, interpreted bool,
+    lawful_basis text, special_category_basis text, witness text, interpreter text,
+    consultee text, capacity_note text, affirmed_by text, modification text,
+    scope text, by_code bool, invalid_because text, reconsent_because text,
     primary key (study, position)
 );
 create index on consent_act (study, participant, position);
-create table consent_turn (
-    study text not null, participant text not null, permission text not null,
-    position bigint not null, act text not null, occurred_at timestamptz not null,
-    recorded_at timestamptz not null, valid_until date,
-    primary key (study, participant, permission, position)
-);
-create table consent_standing (
-    study text not null, participant text not null, permission text not null, act text not null,
-    occurred_at timestamptz not null, valid_until date,
-    primary key (study, participant, permission)
-);
-create index on consent_standing (study, permission, act, valid_until);
+create index on consent_act (study, form_version, position);
 """
 
-ACTED = """
-insert into consent_act values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-"""
-TURNED = """
-insert into consent_turn select $1, $2, unnest($3::text[]), $4, $5, $6, $7, $8
-"""
-STOOD = """
-insert into consent_standing as s select $1, $2, unnest($3::text[]), $4, $5, $6
-on conflict (study, participant, permission) do update set act = excluded.act,
-    occurred_at = excluded.occurred_at, valid_until = excluded.valid_until
-where excluded.occurred_at >= s.occurred_at
-"""
-AS_KNOWN = """
-select position, act as state, occurred_at as since, recorded_at, valid_until from consent_turn
-where study = $1 and participant = $2 and permission = $3
-    and occurred_at <= $4 and recorded_at <= $5
-order by occurred_at desc, position desc limit 1
-"""
-SUMMARY = """
-select permission, count(*)::int as participants,
-    case when act = 'given' and valid_until < $2 then 'expired' else act end as state
-from consent_standing where study = $1
-group by permission, state order by permission, state
+# Details that have the same name in every event that has them, in the order of the columns.
+DETAILS = (
+    "form_version", "form_sha256", "information_sheet_version", "information_sheet_sha256",
+    "language", "document_format", "method", "signed_on", "dated_by", "taken_by",
+    "minutes_to_read", "withdraw_by", "valid_until", "capacity", "consulted_as", "assent",
+    "interpreted", "lawful_basis", "special_category_basis", "witness", "interpreter", "consultee",
+    "capacity_note", "affirmed_by", "modification",
+)  # fmt: skip
+ACTED = f"""
+insert into consent_act values ({", ".join(f"${n}" for n in range(1, 14 + len(DETAILS)))})
 """
 
 
 class ConsentActKind(StrEnum):
-    """What a participant said."""
+    """What was done about a permission."""
 
-    GIVEN = "given"
-    DECLINED = "declined"
-    WITHDRAWN = "withdrawn"
-
-
-class ConsentState(StrEnum):
-    """Where a permission stands.
-
-    `expired`: it was given until a day that is over. Withdrawn comes back only by a fresh form.
-    """
-
-    NOT_ASKED = "not_asked"
+    REQUESTED = "requested"
     GIVEN = "given"
     DECLINED = "declined"
     WITHDRAWN = "withdrawn"
     EXPIRED = "expired"
+    INVALIDATED = "invalidated"
+    RECONSENT_REQUIRED = "reconsent_required"
+    SUSPENDED = "suspended"
+    RESUMED = "resumed"
 
 
 @dataclass(frozen=True)
 class ConsentAct:
-    """A participant gave, declined or took back permissions."""
+    """Something that was said or decided about a participant's permissions."""
 
     study: str
     position: Annotated[int, "Where it stands in the study's record."]
-    participant: Annotated[str, "Who, by pseudonym."]
+    participant: Annotated[
+        str | None, "Whose permissions, by pseudonym; null: of everybody who had given them."
+    ]
     permissions: Annotated[list[Permission], "The permissions it is about."]
-    act: Annotated[ConsentActKind, "Whether they were given, declined or withdrawn."]
-    occurred_at: Annotated[datetime, "When the participant said so."]
-    recorded_at: Annotated[datetime, "When that was recorded."]
+    act: Annotated[ConsentActKind, "What was said or decided."]
+    occurred_at: Annotated[datetime, "When that was."]
+    recorded_at: Annotated[datetime, "When it was recorded."]
     recorded_by: Annotated[str, "The member who recorded it."]
-    form_version: Annotated[str | None, "The version of the consent form."]
-    information_sheet_version: Annotated[str | None, "The version of the information sheet."]
-    method: Annotated[Method | None, "How consent was expressed."]
-    valid_until: Annotated[date | None, "The last day on which it stands."]
-    scope: Annotated[WithdrawalScope | None, "How far a withdrawal reaches."]
-    witness: Annotated[str | None, Personal("participant"), "Who witnessed it."]
     words: Annotated[str | None, Personal("participant"), "A note, or the participant's words."]
-
-
-@dataclass(frozen=True)
-class ConsentStanding:
-    """Where a participant's permission stood at a moment, as far as the record knew at another."""
-
-    study: str
-    participant: Annotated[str, "Whose, by pseudonym."]
-    permission: Annotated[Permission, "Which permission."]
-    state: Annotated[ConsentState, "Where it stood."]
-    at: Annotated[datetime, "The moment asked about."]
-    as_known_at: Annotated[datetime, "As the record knew it at this moment."]
-    position: Annotated[int | None, "The event that decided it, by its position."]
-    since: Annotated[datetime | None, "When the participant said so."]
-    recorded_at: Annotated[datetime | None, "When that was recorded."]
+    form_version: Annotated[str | None, "The version of the consent form."]
+    form_sha256: Annotated[str | None, "That form's SHA-256."]
+    information_sheet_version: Annotated[str | None, "The version of the information sheet."]
+    information_sheet_sha256: Annotated[str | None, "That sheet's SHA-256."]
+    language: Annotated[str | None, "The language of form and sheet (BCP 47)."]
+    document_format: Annotated[DocumentFormat | None, "The form in which they were given."]
+    method: Annotated[Method | None, "How consent was expressed."]
+    signed_on: Annotated[date | None, "The date on the form; null: it is not dated."]
+    dated_by: Annotated[DatedBy | None, "Who wrote that date."]
+    taken_by: Annotated[str | None, "The member who took consent; null: whoever recorded it."]
+    minutes_to_read: Annotated[int | None, "Minutes between information and signature."]
+    withdraw_by: Annotated[date | None, "Until when what was given can still be taken out."]
     valid_until: Annotated[date | None, "The last day on which it stands."]
-
-
-@dataclass(frozen=True)
-class ConsentCount:
-    """How many participants' permission stands like this now."""
-
-    permission: Annotated[Permission, "Which permission."]
-    state: Annotated[ConsentState, "Where it stands; nobody is counted who was never asked."]
-    participants: Annotated[int, "How many participants."]
+    capacity: Annotated[Capacity | None, "Whether the participant could decide alone."]
+    consulted_as: Annotated[ConsultedAs | None, "In which role somebody else was asked."]
+    assent: Annotated[bool | None, "Whether somebody who cannot consent alone agreed."]
+    interpreted: Annotated[bool | None, "Whether an interpreter took part."]
+    lawful_basis: Annotated[
+        LawfulBasis | None,
+        "The basis of processing (GDPR art. 6(1)), apart from the consent to take part.",
+    ]
+    special_category_basis: Annotated[
+        SpecialCategoryBasis | None,
+        "What allows processing special categories of data (GDPR art. 9(2)).",
+    ]
+    witness: Annotated[str | None, Personal("participant"), "Who witnessed it."]
+    interpreter: Annotated[str | None, Personal("participant"), "Who interpreted."]
+    consultee: Annotated[str | None, Personal("participant"), "Who was consulted."]
+    capacity_note: Annotated[
+        str | None, Personal("participant"), "What was noted of the capacity to decide."
+    ]
+    affirmed_by: Annotated[
+        ConsultedAs | None, "Who affirmed what had been suspended; null: the participant."
+    ]
+    modification: Annotated[str | None, "The modification that calls for consent anew."]
+    scope: Annotated[WithdrawalScope | None, "How far a withdrawal reaches."]
+    by_code: Annotated[
+        bool | None, "Whether the participant withdrew with their own withdrawal code."
+    ]
+    invalid_because: Annotated[InvalidBecause | None, "Why it turned out not to be consent."]
+    reconsent_because: Annotated[ReconsentBecause | None, "Why they have to be asked again."]
 
 
 @singledispatch
@@ -146,43 +155,79 @@ def project(event: ResearchEvent, entry: Entry, write: Writes) -> None:
 
 
 @project.register
+def consent_requested(event: ConsentRequested, entry: Entry, write: Writes) -> None:
+    acted(event, entry, write, ConsentActKind.REQUESTED, event.note)
+
+
+@project.register
 def consent_given(event: ConsentGiven, entry: Entry, write: Writes) -> None:
-    write(
-        ACTED, *said(event, entry, ConsentActKind.GIVEN, write, event.valid_until),
-        event.form_version, event.information_sheet_version, event.method, event.valid_until,
-        None, event.witness, event.note,
-    )  # fmt: skip
+    acted(event, entry, write, ConsentActKind.GIVEN, event.note)
 
 
 @project.register
 def consent_declined(event: ConsentDeclined, entry: Entry, write: Writes) -> None:
-    write(
-        ACTED, *said(event, entry, ConsentActKind.DECLINED, write), event.form_version, None, None,
-        None, None, None, event.note,
-    )  # fmt: skip
+    acted(event, entry, write, ConsentActKind.DECLINED, event.note)
 
 
 @project.register
 def consent_withdrawn(event: ConsentWithdrawn, entry: Entry, write: Writes) -> None:
-    write(
-        ACTED, *said(event, entry, ConsentActKind.WITHDRAWN, write), None, None, None, None,
-        event.scope, None, event.words,
-    )  # fmt: skip
+    by_code = event.code_sha256 is not None
+    kind = ConsentActKind.WITHDRAWN
+    acted(event, entry, write, kind, event.words, scope=event.scope, by_code=by_code)
 
 
-def said(
-    event: ConsentGiven | ConsentDeclined | ConsentWithdrawn,
+@project.register
+def consent_expired(event: ConsentExpired, entry: Entry, write: Writes) -> None:
+    acted(event, entry, write, ConsentActKind.EXPIRED)
+
+
+@project.register
+def consent_invalidated(event: ConsentInvalidated, entry: Entry, write: Writes) -> None:
+    acted(event, entry, write, ConsentActKind.INVALIDATED, event.why, invalid=event.because)
+
+
+@project.register
+def reconsent_required(event: ReconsentRequired, entry: Entry, write: Writes) -> None:
+    kind = ConsentActKind.RECONSENT_REQUIRED
+    acted(event, entry, write, kind, event.why, reconsent=event.because)
+
+
+@project.register
+def consent_suspended(event: ConsentSuspended, entry: Entry, write: Writes) -> None:
+    acted(event, entry, write, ConsentActKind.SUSPENDED, event.why)
+
+
+@project.register
+def consent_resumed(event: ConsentResumed, entry: Entry, write: Writes) -> None:
+    acted(event, entry, write, ConsentActKind.RESUMED, event.why)
+
+
+@project.register
+def modification_decided(event: ModificationDecided, entry: Entry, write: Writes) -> None:
+    """A favourable one calls for consent anew; its note is about the modification, not people."""
+    if touches(event):
+        kind = ConsentActKind.RECONSENT_REQUIRED
+        acted(event, entry, write, kind, reconsent=ReconsentBecause.MODIFICATION)
+
+
+def acted(
+    event: ResearchEvent,
     entry: Entry,
-    act: ConsentActKind,
     write: Writes,
-    valid_until: date | None = None,
-) -> tuple[object, ...]:
-    """Count it for each permission, named once or twice; return the columns that all acts have."""
-    permissions = list(dict.fromkeys(event.permissions))
-    study, position, who, at = entry.study, entry.position, event.participant, entry.occurred_at
-    write(TURNED, study, who, permissions, position, act, at, entry.recorded_at, valid_until)
-    write(STOOD, study, who, permissions, act, at, valid_until)
-    return study, position, who, permissions, act, at, entry.recorded_at, entry.actor
+    act: ConsentActKind,
+    words: str | None = None,
+    *,
+    scope: WithdrawalScope | None = None,
+    by_code: bool | None = None,
+    invalid: InvalidBecause | None = None,
+    reconsent: ReconsentBecause | None = None,
+) -> None:
+    permissions = list(dict.fromkeys(touches(event)))
+    write(
+        ACTED, entry.study, entry.position, getattr(event, "participant", None), permissions, act,
+        entry.occurred_at, entry.recorded_at, entry.actor, words,
+        *(getattr(event, name, None) for name in DETAILS), scope, by_code, invalid, reconsent,
+    )  # fmt: skip
 
 
 async def consent_history(
@@ -190,51 +235,20 @@ async def consent_history(
     study: str,
     window: Window,
     *,
-    participant: Annotated[str | None, "Of this participant."] = None,
+    participant: Annotated[
+        str | None, "About this participant's permissions; what concerns everybody included."
+    ] = None,
     permission: Annotated[Permission | None, "About this permission."] = None,
-    act: Annotated[ConsentActKind | None, "Given, declined or withdrawn."] = None,
+    form_version: Annotated[str | None, "On this version of the consent form."] = None,
+    act: Annotated[ConsentActKind | None, "Of this kind."] = None,
     since: Annotated[date | None, "Said on this day (UTC) or later."] = None,
     until: Annotated[date | None, "Said on this day (UTC) or earlier."] = None,
     as_known_at: Annotated[datetime | None, "Recorded by this moment."] = None,
 ) -> Page[ConsentAct]:
-    """Everything participants said about permissions, in the order it was recorded."""
+    """Everything said and decided about permissions, in the order it was recorded."""
     filters = {
-        "study =": study, "participant =": participant,
-        "permissions @>": permission and [permission], "act =": act, **during(since, until),
-        "recorded_at <=": as_known_at,
+        "study =": study, "(participant = {} or participant is null)": participant,
+        "permissions @>": permission and [permission], "form_version =": form_version,
+        "act =": act, **during(since, until), "recorded_at <=": as_known_at,
     }  # fmt: skip
     return await page(db, ConsentAct, "consent_act", filters, window)
-
-
-async def consent_state(
-    db: Connection,
-    study: str,
-    participant: Annotated[str, "Whose permission, by pseudonym."],
-    permission: Annotated[Permission, "Which permission."],
-    *,
-    at: Annotated[datetime | None, "At this moment; now if left out."] = None,
-    as_known_at: Annotated[datetime | None, "As the record knew it at this moment; now."] = None,
-) -> ConsentStanding:
-    """Where a participant's permission stands: what they said last by then, as far as was known.
-
-    What was recorded later does not count, however early it happened.
-    """
-    now = datetime.now(UTC)
-    at, as_known_at = at or now, as_known_at or now
-    asked: dict[str, Any] = {"study": study, "participant": participant, "permission": permission}
-    found = await db.fetchrow(AS_KNOWN, *asked.values(), at, as_known_at)
-    if found is None:
-        nothing = dict.fromkeys(("position", "since", "recorded_at", "valid_until"))
-        last: dict[str, Any] = {"state": ConsentState.NOT_ASKED, **nothing}
-    else:
-        last = dict(found)
-        last["state"] = ConsentState(last["state"])
-        until = last["valid_until"]
-        if last["state"] is ConsentState.GIVEN and until is not None and until < at.date():
-            last["state"] = ConsentState.EXPIRED
-    return ConsentStanding(**asked, at=at, as_known_at=as_known_at, **last)
-
-
-async def consent_summary(db: Connection, study: str) -> list[ConsentCount]:
-    """How many participants' permissions stand how, today (UTC)."""
-    return rows_of(ConsentCount, await db.fetch(SUMMARY, study, datetime.now(UTC).date()))

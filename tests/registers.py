@@ -4,15 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 from asyncpg import Connection, Pool
 
 from domain.older_events import write_recorded
-from domain.vocabulary import Channel, Envelope, ResearchEvent, subjects
+from domain.vocabulary import Channel, Entry, Envelope, ResearchEvent, subjects
 from projections.following import Register, advance, borrowed, make_tables, position_of, registers
+from projections.writing import Writes
 from service.database import connect, open_pool
 from service.recorder import Draft, Recorder
 from service.research_record import uuid7
@@ -95,6 +96,32 @@ async def follow_all(pool: Pool, among: Iterable[Register] | None = None) -> Non
             position = await position_of(pool, register.name, study)
             while position < head:
                 position = await advance(pool, register, study)
+
+
+def entry(
+    event: ResearchEvent,
+    *,
+    position: int,
+    at: datetime,
+    recorded_at: datetime,
+    by: str = "ana",
+    study: str = STUDY,
+) -> Entry:
+    """An event as a register is told of it, recorded when the test says."""
+    envelope = Envelope(role="lead_researcher", phase=event.PHASE, channel=Channel.API)
+    return Entry(
+        position=position, occurred_at=at, actor=by, event=event, study=study, event_id=uuid7(),
+        recorded_at=recorded_at, envelope=envelope,
+    )  # fmt: skip
+
+
+async def write_rows(db: Connection, name: str, *told: Entry) -> None:
+    """Let one register write its rows for these entries, without a record behind them."""
+    register = registers()[name]
+    writes = Writes(frozenset(register.tables))
+    for each in told:
+        register.project(each.event, each, writes)
+    await writes.flush(db)
 
 
 async def caught_up(pool: Pool, name: str, position: int) -> None:

@@ -1,23 +1,36 @@
-"""Consent: where a permission stood at a moment, as the record knew it at another."""
+"""Consent: what was said of it, and where a permission stood at a moment, as known at another."""
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from domain.consent import ConsentDeclined, ConsentGiven
-from domain.ethics import Activity, OpinionGiven, Outcome
-from domain.permissions import Permission
-from domain.vocabulary import ResearchEvent
-from domain.withdrawal import ConsentWithdrawn, WithdrawalScope
-from projections.approvals import approval_standing, approvals
-from projections.consent_history import (
-    ConsentActKind,
-    ConsentState,
-    consent_history,
-    consent_state,
-    consent_summary,
+from domain.consent import (
+    Capacity,
+    ConsentDeclined,
+    ConsentGiven,
+    ConsentRequested,
+    ConsultedAs,
+    DatedBy,
+    LawfulBasis,
+    Method,
+    SpecialCategoryBasis,
 )
+from domain.consent_lapses import (
+    ConsentInvalidated,
+    ConsentResumed,
+    ConsentSuspended,
+    InvalidBecause,
+    ReconsentBecause,
+    ReconsentRequired,
+)
+from domain.consent_states import ConsentState
+from domain.ethics import Outcome
+from domain.modifications import ModificationDecided, ModificationKind
+from domain.permissions import Permission
+from domain.withdrawal import ConsentWithdrawn, WithdrawalScope
+from projections.consent_history import ConsentActKind, consent_history
+from projections.consent_standing import consent_state, consent_summary
 from projections.paging import Window
 from tests.conftest import Database
 from tests.registers import STUDY, follow_all, followed, record, recording, register_pool
@@ -27,11 +40,16 @@ AUDIO, WORKSHOP = Permission.AUDIO, Permission.WORKSHOP
 
 
 def gave(
-    *permissions: Permission, participant: str = "p-1", until: date | None = None
+    *permissions: Permission,
+    participant: str = "p-1",
+    until: date | None = None,
+    signed: str | None = None,
+    form: str = "2",
 ) -> ConsentGiven:
     return ConsentGiven(
-        participant=participant, permissions=permissions, form_version="2", valid_until=until
-    )
+        participant=participant, permissions=permissions, form_version=form, valid_until=until,
+        signed_on=date.fromisoformat(signed) if signed else None,
+    )  # fmt: skip
 
 
 def withdrew(*permissions: Permission) -> ConsentWithdrawn:
@@ -42,6 +60,22 @@ def withdrew(*permissions: Permission) -> ConsentWithdrawn:
 
 
 declined = ConsentDeclined(participant="p-1", permissions=(AUDIO,), form_version="2")
+
+requested = ConsentRequested(participant="p-1", permissions=(AUDIO,), form_version="2")
+invalidated = ConsentInvalidated(
+    participant="p-1", permissions=(AUDIO,), because=InvalidBecause.FORM_LOST
+)
+to_be_asked_again = ReconsentRequired(
+    participant="p-1", permissions=(AUDIO,), because=ReconsentBecause.CAME_OF_AGE, why="Is 16."
+)
+suspended = ConsentSuspended(participant="p-1", why="In hospital.")
+resumed = ConsentResumed(
+    participant="p-1", affirmed_by=ConsultedAs.PERSONAL_CONSULTEE, consultee="Ama"
+)
+modified = ModificationDecided(
+    modification="mod-1", opinion="rec-1", kind=ModificationKind.SUBSTANTIAL,
+    outcome=Outcome.FAVOURABLE, reconsent=(AUDIO, WORKSHOP),
+)  # fmt: skip
 
 
 def moment(day: str) -> datetime:
@@ -79,8 +113,34 @@ GIVEN = on("2026-02-01", gave(AUDIO, WORKSHOP))
             ConsentState.WITHDRAWN,
         ),
         # Of two things said at the same moment, what was recorded later counts.
-        ([on("2026-02-01", withdrew(AUDIO)), GIVEN], None, ConsentState.GIVEN),
-        ([GIVEN, on("2026-02-01", withdrew(AUDIO))], None, ConsentState.WITHDRAWN),
+        ([on("2026-02-01", declined), GIVEN], None, ConsentState.GIVEN),
+        ([GIVEN, on("2026-02-01", declined)], None, ConsentState.DECLINED),
+        # What was withdrawn comes back only by a form signed since.
+        ([on("2026-02-01", withdrew(AUDIO)), GIVEN], None, ConsentState.WITHDRAWN),
+        (
+            [on("2026-02-01", withdrew(AUDIO)), on("2026-03-01", gave(AUDIO, signed="2026-01-31"))],
+            None,
+            ConsentState.WITHDRAWN,
+        ),
+        (
+            [on("2026-02-01", withdrew(AUDIO)), on("2026-03-01", gave(AUDIO, signed="2026-02-28"))],
+            None,
+            ConsentState.GIVEN,
+        ),
+        ([on("2026-02-01", requested)], None, ConsentState.REQUESTED),
+        ([GIVEN, on("2026-02-02", invalidated)], None, ConsentState.INVALIDATED),
+        ([GIVEN, on("2026-02-02", to_be_asked_again)], None, ConsentState.RECONSENT_REQUIRED),
+        ([GIVEN, on("2026-02-02", suspended)], None, ConsentState.SUSPENDED),
+        (
+            [GIVEN, on("2026-02-02", suspended), on("2026-02-03", gave(AUDIO))],
+            None,
+            ConsentState.SUSPENDED,
+        ),
+        ([GIVEN, on("2026-02-02", suspended), on("2026-02-03", resumed)], None, ConsentState.GIVEN),
+        # The committee's modification concerns everybody who had given the permission by then.
+        ([GIVEN, on("2026-02-02", modified)], None, ConsentState.RECONSENT_REQUIRED),
+        ([on("2026-02-02", modified), GIVEN], None, ConsentState.RECONSENT_REQUIRED),
+        ([on("2026-02-02", modified), on("2026-02-03", gave(AUDIO))], None, ConsentState.GIVEN),
     ],
 )
 def test_the_state_is_what_was_said_last_in_the_field(
@@ -171,31 +231,124 @@ def test_the_summary_counts_participants_by_permission_and_state(database: Datab
     asyncio.run(story())
 
 
-def opinion(name: str, outcome: Outcome, *activities: Activity) -> ResearchEvent:
-    return OpinionGiven(
-        opinion=name, committee="University committee", outcome=outcome, activities=activities,
-        valid_from=date(2026, 1, 1), valid_to=date(2026, 6, 30), conditions=("Report yearly.",),
+def test_what_ran_out_has_stood_like_that_since_the_end_of_its_last_day(
+    database: Database,
+) -> None:
+    async def story() -> None:
+        async with followed(database, on("2026-02-01", gave(AUDIO, until=date(2026, 2, 28)))) as db:
+            now = await consent_state(db, STUDY, "p-1", AUDIO)
+            assert (now.state, now.position, now.consent) == (ConsentState.EXPIRED, 2, 2)
+            assert (now.since, now.valid_until) == (moment("2026-03-01"), date(2026, 2, 28))
+            assert now.recorded_at is not None
+
+    asyncio.run(story())
+
+
+def test_who_is_asked_again_keeps_the_consent_that_was_in_effect_in_view(
+    database: Database,
+) -> None:
+    async def story() -> None:
+        async with followed(database, GIVEN, on("2026-03-01", modified)) as db:
+            now = await consent_state(db, STUDY, "p-1", AUDIO)
+            assert (now.state, now.position) == (ConsentState.RECONSENT_REQUIRED, 3)
+            assert (now.consent, now.since) == (2, moment("2026-03-01T09:00"))
+
+    asyncio.run(story())
+
+
+def test_the_history_shows_every_field_of_a_grant_and_its_lawful_basis_apart(
+    database: Database,
+) -> None:
+    grant = ConsentGiven(
+        participant="p-1", permissions=(AUDIO,), form_version="2.1", form_sha256="a" * 64,
+        information_sheet_version="2.0", method=Method.VERBAL_WITNESSED, language="cy",
+        signed_on=date(2026, 1, 31), dated_by=DatedBy.OTHER, taken_by="ben", minutes_to_read=45,
+        withdraw_by=date(2026, 12, 31), capacity=Capacity.CHILD, consulted_as=ConsultedAs.PARENT,
+        assent=True, interpreted=True, lawful_basis=LawfulBasis.PUBLIC_TASK,
+        special_category_basis=SpecialCategoryBasis.RESEARCH, witness="Adwoa",
+        interpreter="Kofi", consultee="Esi", capacity_note="Weighed it all.", note="Read aloud.",
     )  # fmt: skip
 
+    async def story() -> None:
+        async with followed(database, on("2026-02-01", grant)) as db:
+            (act,) = (await consent_history(db, STUDY, Window())).rows
+            assert (act.act, act.words) == (ConsentActKind.GIVEN, "Read aloud.")
+            for name in set(vars(act)) & set(grant.__struct_fields__) - {"permissions"}:
+                assert getattr(act, name) == getattr(grant, name), name
+            assert act.lawful_basis is LawfulBasis.PUBLIC_TASK
 
-def test_the_approval_that_counts_is_the_latest_given_by_then(database: Database) -> None:
+    asyncio.run(story())
+
+
+def test_the_history_of_a_participant_a_permission_or_a_form_version(database: Database) -> None:
     async def story() -> None:
         history = (
-            on("2026-03-01", opinion("rec-2", Outcome.UNFAVOURABLE)),
-            on("2026-01-10", opinion("rec-1", Outcome.FAVOURABLE, Activity.WORKSHOP)),
+            on("2026-02-01", requested),
+            on("2026-02-02", gave(AUDIO, WORKSHOP, form="2")),
+            on("2026-02-03", gave(WORKSHOP, participant="p-2", form="3")),
+            on("2026-02-04", suspended),
+            on("2026-02-05", resumed),
+            on("2026-02-06", modified),
+            on("2026-02-07", to_be_asked_again),
+            on("2026-02-08", invalidated),
         )
         async with followed(database, *history) as db:
-            before = await approval_standing(db, STUDY, at=moment("2026-01-09"))
-            first = await approval_standing(db, STUDY, at=moment("2026-02-01"))
-            now = await approval_standing(db, STUDY)
-            assert before is None
-            assert first is not None
-            assert (first.opinion, first.activities) == ("rec-1", [Activity.WORKSHOP])
-            assert now is not None
-            assert (now.opinion, now.outcome) == ("rec-2", Outcome.UNFAVOURABLE)
-            page = await approvals(db, STUDY, Window(), activity=Activity.WORKSHOP)
-            assert [each.conditions for each in page.rows] == [["Report yearly."]]
-            page = await approvals(db, STUDY, Window(), on=date(2026, 7, 1))
-            assert page.rows == []
+
+            async def found(**filters: object) -> list[int]:
+                page = await consent_history(db, STUDY, Window(), **filters)  # type: ignore[arg-type]
+                return [act.position for act in page.rows]
+
+            assert await found() == [2, 3, 4, 5, 6, 7, 8, 9]
+            assert await found(participant="p-2") == [4, 7], "the modification concerns everybody"
+            assert await found(participant="p-1", permission=WORKSHOP) == [3, 5, 6, 7]
+            assert await found(form_version="2") == [2, 3]
+            assert await found(form_version="3") == [4]
+            assert await found(act=ConsentActKind.RECONSENT_REQUIRED) == [7, 8]
+            acts = {act.position: act for act in (await consent_history(db, STUDY, Window())).rows}
+            assert (acts[7].participant, acts[7].modification) == (None, "mod-1")
+            assert acts[8].reconsent_because is ReconsentBecause.CAME_OF_AGE
+            assert acts[9].invalid_because is InvalidBecause.FORM_LOST
+            assert acts[6].affirmed_by is ConsultedAs.PERSONAL_CONSULTEE
+            assert (acts[6].consultee, acts[5].words) == ("Ama", "In hospital.")
+
+    asyncio.run(story())
+
+
+def test_a_withdrawal_says_how_far_it_reaches_and_whether_by_the_participants_code(
+    database: Database,
+) -> None:
+    by_code = ConsentWithdrawn(participant="p-1", permissions=(AUDIO,), code_sha256="b" * 64)
+
+    async def story() -> None:
+        async with followed(
+            database, on("2026-02-01", withdrew(AUDIO)), on("2026-02-02", by_code)
+        ) as db:
+            acts = (await consent_history(db, STUDY, Window())).rows
+            assert [act.by_code for act in acts] == [False, True]
+            assert acts[0].scope is WithdrawalScope.NO_FURTHER_USE
+
+    asyncio.run(story())
+
+
+def test_the_summary_asks_the_fold_where_the_order_of_recording_is_not_the_fields(
+    database: Database,
+) -> None:
+    async def story() -> None:
+        history = (
+            on("2026-03-01", modified),
+            on("2026-02-01", gave(AUDIO, WORKSHOP)),
+            on("2026-04-01", withdrew(AUDIO)),
+            on("2026-05-01", gave(AUDIO, signed="2026-05-01")),
+            on("2026-05-01", gave(AUDIO, participant="p-2")),
+        )
+        async with followed(database, *history) as db:
+            counts = {
+                (each.permission, each.state): each.participants
+                for each in await consent_summary(db, STUDY)
+            }
+            assert counts == {
+                (AUDIO, ConsentState.GIVEN): 2,
+                (WORKSHOP, ConsentState.RECONSENT_REQUIRED): 1,
+            }
 
     asyncio.run(story())
