@@ -10,12 +10,14 @@ from asyncpg import Connection
 
 from domain.corrections import Corrected
 from domain.membership import Duty
+from domain.readings import Reading
 from domain.vocabulary import Channel, Entry, Personal, Phase, ResearchEvent, tag_hash
 from projections.entries import ABOUT, in_words
 from projections.paging import Page, Window, during, page
 from projections.writing import Writes
 
 READ_BY = Duty.AUDIT
+READING = Reading.AUDIT
 AS_RECORDED = True  # a correction is shown beside what it corrects, not in its place
 
 LATE = timedelta(hours=24)  # what is recorded later than this after it happened is marked late

@@ -24,12 +24,17 @@ from service.bell import Bell
 from service.database import connect, open_pool
 from service.graphiql import graphiql_routes
 from service.graphql_limits import Limits
-from service.graphql_over_http import graphql_route
+from service.graphql_over_http import Strangers, graphql_route
 from service.graphql_over_websocket import graphql_websocket
 from service.graphql_schema import schema
+from service.graphql_withdrawal import NAME as WITHDRAW_WITH_CODE
+from service.graphql_withdrawal import open_to_anyone
 from service.identity import DemoIssuer, Identity, NotIdentified
 from service.logs import places, with_request_id
+from service.readings import Readings
 from service.research_record import ResearchRecord
+from service.withdrawal_by_code import Withdrawals
+from service.withdrawal_page import withdrawal_routes
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +49,15 @@ class Service:
     record: ResearchRecord
     registers: Pool
     bell: Bell
+    readings: Readings
+    withdrawals: Withdrawals
+
+    def asker(self, member: str, connection: Connection) -> Asker:
+        """A member, or a stranger (""), who asks over this connection."""
+        address = connection.client.host if connection.client else ""
+        return Asker(
+            member, self.record, self.registers, self.bell, self.readings, self.withdrawals, address
+        )
 
     async def healthy(self) -> tuple[bool, dict[str, Any]]:
         """Whether requests can be answered, and what has stopped."""
@@ -82,7 +96,10 @@ async def running(database_url: str, *, project: bool) -> AsyncIterator[Service]
                 await asyncio.gather(following, return_exceptions=True)
 
             stack.push_async_callback(stop)
-        yield Service(record, pool, bell)
+        readings = Readings(record)
+        readings.start()
+        stack.push_async_callback(readings.stop)
+        yield Service(record, pool, bell, readings, Withdrawals(record))
 
 
 async def prepare_registers(database_url: str) -> None:
@@ -152,7 +169,13 @@ def application(
             member = await identity.member(_token(connection))
         except NotIdentified as fault:
             raise NotAuthorizedException(str(fault)) from None
-        return Asker(member, service.record, service.registers, service.bell)
+        return service.asker(member, connection)
+
+    def stranger(connection: Connection) -> Asker:
+        service: Service = connection.app.state.service
+        return service.asker("", connection)
+
+    withdrawing = Strangers(WITHDRAW_WITH_CODE, open_to_anyone, stranger)
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
@@ -161,9 +184,10 @@ def application(
             yield
 
     handlers: list[Any] = [
-        graphql_route(schema(), asker, limits, introspection=introspection),
+        graphql_route(schema(), asker, limits, introspection=introspection, strangers=withdrawing),
         graphql_websocket(schema(), asker, limits, introspection=introspection),
         *graphiql_routes(),
+        *withdrawal_routes(),
         live,
         ready,
         *([sign_in_route(demo)] if demo else []),

@@ -1,6 +1,7 @@
 """Who is asking, and what they may see: the role comes from each study's own record."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -8,23 +9,33 @@ from asyncpg import Pool
 from graphql import GraphQLError
 
 from domain.membership import MAY, Duty, Role, RoleHeld
+from domain.readings import Reading
 from projections.following import position_of
 from service.bell import Bell
+from service.readings import Readings
 from service.research_record import ResearchRecord
+from service.withdrawal_by_code import Withdrawals
 
 WAIT_AT_MOST = 10.0  # seconds for a register to reach `atLeast`
 
 
 @dataclass
 class Asker:
-    """A member with a valid token, during one request or one operation of a connection."""
+    """A member with a valid token, during one request or one operation of a connection.
+
+    A stranger, who may only withdraw by a code, is nobody's member: "".
+    """
 
     member: str
     record: ResearchRecord
     registers: Pool  # connections that see the registers' tables
     bell: Bell
+    readings: Readings
+    withdrawals: Withdrawals
+    address: str = ""  # from where they ask
     roles: dict[str, Role | None] = field(default_factory=dict)
     at_least: dict[str, int] = field(default_factory=dict)
+    read: dict[tuple[str, Reading, bool], set[str]] = field(default_factory=dict)
 
     async def role_in(self, study: str) -> Role | None:
         """Their role in a study as it stands on record now; None for a study not to be known of."""
@@ -57,6 +68,21 @@ class Asker:
     def sees_personal_data(self, study: str) -> bool:
         """Whether personal data of a study that was looked up before may be shown."""
         return self.roles.get(study) in MAY[Duty.READ_PERSONAL]
+
+    def has_read(self, study: str, reading: Reading, participants: Iterable[str] = ()) -> None:
+        """Note that they are shown identifiable data of these participants; none named: of anybody.
+
+        However many fields show it, an operation is one read: a subscription counts as it begins.
+        """
+        named = set(participants)
+        key = (study, reading, bool(named))
+        known = self.read.get(key)
+        if known is None:
+            self.read[key] = named
+            self.readings.note(study, self.member, reading, named, new=True)
+        elif not named <= known:
+            known |= named
+            self.readings.note(study, self.member, reading, named, new=False)
 
     async def wait_for(self, register: str, study: str) -> None:
         """Wait until a register has reached the position asked for (`atLeast`), or raise."""

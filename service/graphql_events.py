@@ -13,6 +13,7 @@ from strawberry.types import Info
 
 from domain.ballots import BallotCast, Secrecy
 from domain.membership import Duty
+from domain.readings import Reading
 from domain.vocabulary import Channel, Entry, Phase, without_personal_fields
 from projections.cycle_progress import Cycle
 from projections.cycle_progress import cycle as cycle_of
@@ -20,6 +21,7 @@ from projections.entries import entries, head_of
 from projections.following import borrowed
 from service.asking import Asker
 from service.graphql_types import object_type
+from service.readings import tagged
 
 AT_ONCE = 500  # entries read in one go for a follower
 
@@ -84,7 +86,12 @@ async def event_at(asker: Asker, study: str, position: int) -> Event | None:
     await asker.role_in(study)
     async with borrowed(asker.registers) as db:
         found = await entries(db, study, position - 1, position)
-    return shown(found[0], asker) if found else None
+    if not found:
+        return None
+    entry = found[0]
+    if asker.sees_personal_data(study) and without_personal_fields(entry.event) != entry.event:
+        asker.has_read(study, Reading.PERSONAL_FIELDS, tagged(entry.event.tags))
+    return shown(entry, asker)
 
 
 EventShown: Any = object_type(Event)
@@ -109,6 +116,11 @@ class Subscription:
     ) -> AsyncGenerator[EventShown, None]:
         asker, position = info.context, after
         await asker.require(study, Duty.AUDIT)
+        # Following is one read, as it begins: were each event that is shown another, the reads
+        # on record would themselves be events to show.
+        asker.has_read(study, Reading.AUDIT)
+        if asker.sees_personal_data(study):
+            asker.has_read(study, Reading.PERSONAL_FIELDS)
         with asker.bell.listening() as rung:
             while True:
                 async with borrowed(asker.registers) as db:

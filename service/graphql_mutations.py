@@ -134,15 +134,15 @@ def _study_of(sent: Proposal | Refused) -> str | None:
     return None if isinstance(sent, Refused) else sent.occasion.study
 
 
-def mutation_type() -> type[Any]:
-    """The root type with every command of the domain."""
+def mutation_type(*more: StrawberryField) -> type[Any]:
+    """The root type with every command of the domain, and more."""
     inputs = {name: _input_of(command) for name, command in commands().items()}
     fields: list[StrawberryField] = []
     for name, command in commands().items():
         field = _mutation(command, inputs[name])
         field.python_name = field.name = name
         fields.append(field)
-    fields.append(_record_all(inputs))
+    fields += [_record_all(inputs), *more]
     return create_type(
         "Mutation", fields, description="Every research action that can be recorded."
     )

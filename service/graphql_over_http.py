@@ -8,6 +8,7 @@ lists it beside JSON, as urql and Apollo Client do, gets JSON.
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -33,9 +34,14 @@ def graphql_route(
     limits: Limits,
     *,
     introspection: bool,
+    strangers: "Strangers | None" = None,
 ) -> HTTPRouteHandler:
-    """Serves `schema` at /graphql. An HTTPException of `context` (401, 403) is the answer."""
-    service = GraphQLOverHTTP(Operations(schema, limits, introspection=introspection), context)
+    """Serves `schema` at /graphql. An HTTPException of `context` (401, 403) is the answer.
+
+    But for what `strangers` may ask, whom `context` does not know (401).
+    """
+    operations = Operations(schema, limits, introspection=introspection)
+    service = GraphQLOverHTTP(operations, context, strangers)
 
     @route(
         "/graphql",
@@ -86,6 +92,15 @@ class Parameters(msgspec.Struct, rename="camel"):
         raise NotWellFormed(400, "extensions.persistedQuery must be {version: 1, sha256Hash}.")
 
 
+@dataclass(frozen=True)
+class Strangers:
+    """What somebody without a token may ask, and the context in which it is answered."""
+
+    word: str  # that stands in every such document: others are not even read
+    may: Callable[[OperationDefinitionNode], bool]
+    context: Callable[[Request[Any, Any, Any]], object]
+
+
 encoder = msgspec.json.Encoder()
 posted = msgspec.json.Decoder(Parameters)
 
@@ -97,19 +112,30 @@ class GraphQLOverHTTP:
         self,
         operations: Operations,
         context: Callable[[Request[Any, Any, Any]], Awaitable[object]],
+        strangers: Strangers | None = None,
     ) -> None:
-        self.operations, self.context = operations, context
+        self.operations, self.context, self.strangers = operations, context, strangers
 
     async def answer(self, request: Request[Any, Any, Any]) -> Response[Any]:
         media = negotiated(request.headers.get("accept", ""))
         try:
             if media is None:
                 raise NotWellFormed(406, f"Accept {GRAPHQL}, {JSON} or {EVENTS}.")
-            context = await self.context(request)
+            unknown: HTTPException | None = None
+            try:
+                context = await self.context(request)
+            except HTTPException as error:
+                if error.status_code != 401 or self.strangers is None:
+                    raise
+                unknown, context = error, self.strangers.context(request)
             parameters = await self.parameters(request)
+            if unknown and self.strangers and self.strangers.word not in (parameters.query or ""):
+                raise unknown
             prepared = self.document(parameters)
             name = parameters.operation_name or None
             operation = self.operations.check(prepared, name, parameters.variables)
+            if unknown and self.strangers and not self.strangers.may(operation):
+                raise unknown
             if request.method == "GET" and operation.operation is OperationType.MUTATION:
                 raise NotWellFormed(405, "Send a mutation by POST.", allow="POST")
             if media == EVENTS:

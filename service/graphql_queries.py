@@ -19,6 +19,7 @@ from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
 from domain.membership import Duty
+from domain.readings import Reading
 from projections.cycle_progress import cycle as cycle_of
 from projections.following import borrowed, registers
 from projections.paging import Page, Window, one
@@ -35,6 +36,7 @@ from service.graphql_types import (
     output,
     spoken,
 )
+from service.readings import participants_in, tagged
 
 PAGE = {
     "first": (int | None, "How many at most, from the start; 50 if first and last are left out."),
@@ -50,6 +52,7 @@ class Question:
 
     register: str
     duty: Duty
+    reading: Reading | None  # what asking it is a reading of
     ask: Callable[..., Awaitable[Any]]
 
     @property
@@ -69,7 +72,8 @@ def questions() -> Iterable[Question]:
                 and list(inspect.signature(function).parameters)[:2] == ["db", "study"]
                 and function not in (study_of,)
             ):
-                yield Question(name, getattr(module, "READ_BY", Duty.READ), function)
+                duty = getattr(module, "READ_BY", Duty.READ)
+                yield Question(name, duty, getattr(module, "READING", None), function)
 
 
 def field_of(question: Question) -> StrawberryField:
@@ -85,11 +89,11 @@ def field_of(question: Question) -> StrawberryField:
         asker.allow(root.study, question.duty)
         await asker.wait_for(question.register, root.study)
         async with borrowed(asker.registers) as db:
-            if not paged:
-                return await question.ask(db, root.study, **given)
-            window = window_of({name: given.pop(name, None) for name in PAGE})
-            page: Page[Any] = await question.ask(db, root.study, window, **given)
-            return connection(shown, page)
+            if paged:
+                given["window"] = window_of({name: given.pop(name, None) for name in PAGE})
+            answer = await question.ask(db, root.study, **given)
+        note_reading(asker, root.study, question.reading, answer)
+        return connection(shown, answer) if paged else answer
 
     arguments = [
         inspect.Parameter(
@@ -117,6 +121,14 @@ def field_of(question: Question) -> StrawberryField:
             for name, (of, words) in PAGE.items()
         ]
     return as_field(question.name, resolve, arguments, shown, first_line(question.ask))
+
+
+def note_reading(asker: Asker, study: str, reading: Reading | None, answer: Any) -> None:
+    """Note what an answer shows: consent details of those it names, or the audit of anybody."""
+    if reading is not None:
+        named = participants_in(answer)
+        if named or reading is Reading.AUDIT:
+            asker.has_read(study, reading, named)
 
 
 def as_field(
@@ -254,7 +266,10 @@ async def node_for(asker: Asker, id_: str) -> Any:
         return None
     if kind == "Event":
         asker.allow(study, Duty.AUDIT)
-        return await event_at(asker, study, int(key)) if key.isdigit() else None
+        event = await event_at(asker, study, int(key)) if key.isdigit() else None
+        if event is not None:
+            asker.has_read(study, Reading.AUDIT, tagged(event.tags))
+        return event
     for register in registers():
         module = import_module(f"projections.{register}")
         row = getattr(module, kind, None)
@@ -262,7 +277,9 @@ async def node_for(asker: Asker, id_: str) -> Any:
             asker.allow(study, getattr(module, "READ_BY", Duty.READ))
             table, column = node
             async with borrowed(asker.registers) as db:
-                return await one(db, row, table, {"study =": study, f"{column}::text =": key})
+                found = await one(db, row, table, {"study =": study, f"{column}::text =": key})
+            note_reading(asker, study, getattr(module, "READING", None), found)
+            return found
     return None
 
 

@@ -23,7 +23,9 @@ from strawberry.relay import to_base64
 from strawberry.scalars import JSON
 from strawberry.types.field import StrawberryField
 
+from domain.readings import Reading
 from domain.vocabulary import Derived, Identifies, Personal, annotations_of, marked
+from service.readings import PARTICIPANTS, pseudonyms
 
 
 @strawberry.interface(description="Something with an identifier that is unique in the service.")
@@ -66,9 +68,10 @@ def _object_type(row: type[Any], more: tuple[tuple[str, StrawberryField], ...]) 
     for field in dataclass_fields(row):
         hint = hints[field.name]
         of, description = output(hint), described(hint, spoken(field.name))
-        if marked(hint, Personal) is not None:
+        if mark := marked(hint, Personal):
             namespace[field.name] = strawberry.field(
-                resolver=_resolver(_personal(field.name), of | None), description=description
+                resolver=_resolver(_personal(field.name, mark.of), of | None),
+                description=description,
             )
         else:
             namespace["__annotations__"][field.name] = of
@@ -83,9 +86,17 @@ def global_id(kind: str, study: str, key: object) -> str:
     return to_base64(kind, f"{study}/{key}")
 
 
-def _personal(name: str) -> Callable[..., Any]:
+def _personal(name: str, of: str) -> Callable[..., Any]:
+    """Shows a personal field to those who may see it, and notes that they did."""
+
     def shown(root: Any, info: strawberry.Info) -> Any:
-        return getattr(root, name) if info.context.sees_personal_data(root.study) else None
+        value = getattr(root, name)
+        if value is None or not info.context.sees_personal_data(root.study):
+            return None
+        # A text of a member's own may be about anybody: then nobody is named.
+        about = pseudonyms(getattr(root, of, None)) if of in PARTICIPANTS else ()
+        info.context.has_read(root.study, Reading.PERSONAL_FIELDS, about)
+        return value
 
     return shown
 
