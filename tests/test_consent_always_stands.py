@@ -16,9 +16,18 @@ from hypothesis import strategies as st
 
 from domain.commands import Command
 from domain.consent import ConsentDeclined, ConsentGiven
+from domain.consent_lapses import (
+    ConsentInvalidated,
+    ConsentResumed,
+    ConsentSuspended,
+    InvalidBecause,
+    ReconsentBecause,
+    ReconsentRequired,
+)
 from domain.cycles import CycleClosed, CycleOpened
 from domain.ethics import Activity, OpinionGiven, Outcome
 from domain.fieldwork import HoldInterview, InterviewHeld, PlaceKind
+from domain.modifications import ModificationDecided, ModificationKind
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
 from domain.recordings import CaptureMedia, MediaCaptured, MediaKind
@@ -37,6 +46,7 @@ class Fact(NamedTuple):
     about: str
     these: frozenset[str] = frozenset()  # permissions, or approved activities
     until: int = 300  # last day on which it stands
+    signed: int | None = None  # the day on the form, if it is dated
 
 
 class Attempt(NamedTuple):
@@ -59,6 +69,11 @@ CYCLES = ["c-1", "c-2"]
 ALL_PERMISSIONS = frozenset(permission for _, permission in NEEDS.values())
 ALL_ACTIVITIES = frozenset(activity for activity, _ in NEEDS.values())
 
+
+def none_or(strategy: st.SearchStrategy[int]) -> st.SearchStrategy[int | None]:
+    return st.none() | strategy
+
+
 days = st.integers(min_value=0, max_value=5)  # few, so that facts meet on a day
 some = st.just(ALL_PERMISSIONS) | st.frozensets(
     st.sampled_from(sorted(ALL_PERMISSIONS)), min_size=1
@@ -67,9 +82,13 @@ activities = st.frozensets(st.sampled_from(sorted(ALL_ACTIVITIES)), min_size=2)
 people, cycles = st.sampled_from(PEOPLE), st.sampled_from(CYCLES)
 none, long = st.just(frozenset[str]()), st.just(300)
 may_run_out = st.one_of(long, long, days)
+everything = st.just(ALL_PERMISSIONS)
 consents = st.one_of(
-    st.builds(Fact, st.just("given"), days, people, some, may_run_out),
+    *[st.builds(Fact, st.just("given"), days, people, some, may_run_out, none_or(days))] * 3,
     st.builds(Fact, st.sampled_from(["withdrawn", "declined"]), days, people, some, long),
+    st.builds(Fact, st.sampled_from(["invalid", "again"]), days, people, some, long),
+    st.builds(Fact, st.sampled_from(["suspended", "resumed"]), days, people, everything, long),
+    st.builds(Fact, st.just("modified"), days, st.just("everybody"), some, long),
 )
 turns = st.builds(Fact, st.sampled_from(["opened", "opened", "closed"]), days, cycles, none, long)
 opinions = st.one_of(
@@ -98,20 +117,38 @@ def last(told: list[Fact], day: int, *whats: str) -> Fact | None:
     return max(reversed(happened), key=lambda fact: fact.day, default=None)
 
 
+def agrees(told: list[Fact], person: str, permission: str, day: int) -> bool:
+    """Whether they consent on that day: an account by what matters, not by nine states."""
+    consent: Fact | None = None
+    withdrawn: Fact | None = None
+    suspended = asked_again = False
+    for fact in sorted(told, key=lambda fact: fact.day):
+        if fact.day > day or fact.about not in (person, "everybody"):
+            continue
+        if permission not in fact.these:
+            continue
+        match fact.what:
+            case "given" if withdrawn and (fact.signed is None or fact.signed < withdrawn.day):
+                pass  # not a fresh form
+            case "given" if not suspended:
+                consent, withdrawn, asked_again = fact, None, False
+            case "withdrawn":
+                consent, withdrawn, suspended = None, fact, False
+            case "declined" | "invalid":
+                consent, suspended = None, False
+            case "again" | "modified":
+                asked_again, suspended = True, False
+            case "suspended":
+                suspended = consent is not None and not asked_again
+            case "resumed":
+                suspended = False
+    return consent is not None and not suspended and not asked_again and day <= consent.until
+
+
 def may_be_recorded(told: list[Fact], attempt: Attempt) -> bool:
     activity, permission = NEEDS[attempt.kind]
     cycle = last([f for f in told if f.about == attempt.cycle], attempt.day, "opened", "closed")
     opinion = last(told, attempt.day, "favourable", "unfavourable")
-    their_consents = [
-        last(
-            [f for f in told if f.about == person and permission in f.these],
-            attempt.day,
-            "given",
-            "declined",
-            "withdrawn",
-        )
-        for person in attempt.people
-    ]
     return (
         cycle is not None
         and cycle.what == "opened"
@@ -119,9 +156,7 @@ def may_be_recorded(told: list[Fact], attempt: Attempt) -> bool:
         and opinion.what == "favourable"
         and activity in opinion.these
         and attempt.day <= opinion.until
-        and all(
-            c is not None and c.what == "given" and attempt.day <= c.until for c in their_consents
-        )
+        and all(agrees(told, person, permission, attempt.day) for person in attempt.people)
     )
 
 
@@ -136,8 +171,28 @@ def as_event(fact: Fact, number: int) -> Happened:
     match fact.what:
         case "given":
             event = ConsentGiven(
-                participant=fact.about, permissions=permissions, form_version="1", valid_until=until
+                participant=fact.about, permissions=permissions, form_version="1",
+                valid_until=until,
+                signed_on=None if fact.signed is None else morning(fact.signed).date(),
+            )  # fmt: skip
+        case "invalid":
+            event = ConsentInvalidated(
+                participant=fact.about, permissions=permissions, because=InvalidBecause.NOT_FREE
             )
+        case "again":
+            event = ReconsentRequired(
+                participant=fact.about, permissions=permissions,
+                because=ReconsentBecause.NEW_INFORMATION,
+            )  # fmt: skip
+        case "suspended":
+            event = ConsentSuspended(participant=fact.about)
+        case "resumed":
+            event = ConsentResumed(participant=fact.about)
+        case "modified":
+            event = ModificationDecided(
+                modification=f"mod-{number}", opinion="rec-0", kind=ModificationKind.SUBSTANTIAL,
+                outcome=Outcome.FAVOURABLE, reconsent=permissions,
+            )  # fmt: skip
         case "declined":
             event = ConsentDeclined(
                 participant=fact.about, permissions=permissions, form_version="1"
