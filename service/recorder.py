@@ -6,7 +6,7 @@ no gaps and a follower that has read up to N has missed nothing before it.
 """
 
 import asyncio
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -43,12 +43,7 @@ UNREACHABLE = (
     asyncpg.InternalClientError,  # what asyncpg can say when a server dies in the midst of a query
 )  # fmt: skip
 
-APPEND = """
-select heads, recorded, conflicts, repeats from record.append(
-    $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31
-)
-"""
+APPEND = "select heads, recorded, conflicts, repeats from record.append($1, $2, $3, $4, $5)"
 Items = Sequence[tuple[Sequence[str], Sequence[str]]]  # (types, tags): any of these, all of those
 
 
@@ -216,19 +211,20 @@ class Recorder:
         """What waits, but for what could meet an event of this very batch: that is for the next."""
         batch: list[Request] = []
         later: list[Request] = []
-        seen: set[tuple[str, str | UUID | None]] = set()
+        seen: defaultdict[str, set[str | UUID | None]] = defaultdict(set)  # of each study
         while self._waiting and len(batch) < BATCH:
             request = self._waiting.popleft()
             if request.answer.cancelled():
                 continue
-            if seen and _meets(request, seen):
+            of_study = seen[request.study]
+            if of_study and _meets(request, of_study):
                 later.append(request)
                 continue
             batch.append(request)
             for event in request.events:
-                seen.add((request.study, event.command_id))
-                seen.add((request.study, type_tag(event.type)))
-                seen.update((request.study, tag) for tag in event.tags)
+                of_study.add(event.command_id)
+                of_study.add(type_tag(event.type))
+                of_study.update(event.tags)
         self._waiting.extendleft(reversed(later))
         return batch
 
@@ -262,14 +258,15 @@ class Recorder:
 
     async def _send(self, batch: list[Request]) -> None:
         db = await self._connection()
-        studies = list(dict.fromkeys(request.study for request in batch))
+        # Locked in this order by every writer, so that none waits for another that waits for it.
+        studies = sorted({request.study for request in batch})
         if unknown := [study for study in studies if study not in self._known]:
             # In a transaction of its own: two writers that make heads while holding locks could
             # wait for one another.
             await db.execute(
                 "insert into record.study_head (study) select unnest($1::text[])"
                 " on conflict do nothing",
-                sorted(unknown),
+                unknown,
             )
             self._known.update(unknown)
         args, lasts = _arguments(batch, studies)
@@ -327,59 +324,51 @@ def _numbered_hashes(items: Items) -> tuple[list[int], list[int]]:
     return numbers, hashes
 
 
-def _meets(request: Request, seen: set[tuple[str, str | UUID | None]]) -> bool:
-    study = request.study
-    if any(e.command_digest and (study, e.command_id) in seen for e in request.events):
+def _meets(request: Request, seen: set[str | UUID | None]) -> bool:
+    """Whether what it may not stand after, or its own command, is among these events' tags."""
+    if any(event.command_digest and event.command_id in seen for event in request.events):
         return True
     return any(
-        all((study, tag) in seen for tag in tags)
-        and (not types or any((study, type_tag(type_)) in seen for type_ in types))
-        and (bool(tags or types) or any(of == study for of, _ in seen))
+        seen.issuperset(tags) and (not types or any(type_tag(type_) in seen for type_ in types))
         for types, tags in request.items
     )
 
 
 def _arguments(
-    batch: Iterable[Request], studies: list[str]
-) -> tuple[list[Any], list[tuple[int, int]]]:
-    """The arrays that record.append takes, and where each request's last event will stand."""
-    number = {study: n for n, study in enumerate(studies)}
+    batch: Iterable[Request], studies: Sequence[str]
+) -> tuple[list[Sequence[Any]], list[tuple[int, int]]]:
+    """What record.append takes, and where each request's last event will stand.
+
+    Tuples for composite types: asyncpg looks at every element of an array several times over, but
+    at the fields of a composite only once.
+    """
+    number = {study: n for n, study in enumerate(studies, 1)}
     counts = [0] * len(studies)
-    items: list[tuple[Any, ...]] = []
-    commands: list[tuple[Any, ...]] = []
-    events: list[tuple[Any, ...]] = []
-    tags: list[tuple[int, int, int]] = []
+    conditions: list[tuple[Any, ...]] = []
+    drafts: list[tuple[Any, ...]] = []
     parts: list[tuple[Any, ...]] = []
     lasts = []
     for r, request in enumerate(batch):
         n = number[request.study]
-        for types, wanted in request.items:
-            if wanted:
-                first, *rest = map(tag_hash, wanted)
+        for types, tags in request.items:
+            if tags:
+                first, *rest = map(tag_hash, tags)
                 others = "{" + ",".join(map(str, rest)) + "}" if rest else None
-                items.append((r, n + 1, request.after, first, others, ",".join(types) or None))
-            for type_ in () if wanted else types:
-                items.append((r, n + 1, request.after, tag_hash(type_tag(type_)), None, None))
-            if not wanted and not types:
-                items.append((r, n + 1, request.after, None, None, None))
+                conditions.append((r, n, request.after, first, others, ",".join(types) or None))
+            elif types:
+                firsts = [tag_hash(type_tag(type_)) for type_ in types]
+                conditions += [(r, n, request.after, first, None, None) for first in firsts]
+            else:
+                conditions.append((r, n, request.after, None, None, None))
         for e in request.events:
-            counts[n] += 1
-            o = counts[n]
-            if e.command_digest is not None:
-                commands.append((r, n + 1, e.command_id))
-            events.append((
-                n + 1, o, e.event_id, e.type, e.schema, e.actor, e.occurred_at,
-                e.command_id, e.command_digest, SEPARATOR.join(e.tags), e.envelope, e.payload,
+            counts[n - 1] += 1
+            ordinal = counts[n - 1]
+            hashes = {tag_hash(tag) for tag in (type_tag(e.type), *e.tags)}
+            drafts.append((
+                r, n, ordinal, e.event_id, e.type, e.schema, e.actor, e.occurred_at, e.command_id,
+                e.command_digest, SEPARATOR.join(e.tags), hashes, e.envelope, e.payload,
             ))  # fmt: skip
-            hashes = {tag_hash(tag) for tag in (*e.tags, type_tag(e.type))}
-            tags += [(n + 1, o, hashed) for hashed in hashes]
             for path, subjects, data in e.personal:
-                parts.append((n + 1, o, path, SEPARATOR.join(subjects), data))
-        lasts.append((n, counts[n]))
-    rows = ((items, 6), (commands, 3), (events, 12), (tags, 3), (parts, 5))
-    columns = [column for kind, width in rows for column in _columns(kind, width)]
-    return [studies, counts, *columns], lasts
-
-
-def _columns(rows: Sequence[tuple[Any, ...]], width: int) -> Iterable[Sequence[Any] | None]:
-    return zip(*rows, strict=True) if rows else [None] * width
+                parts.append((n, ordinal, path, SEPARATOR.join(subjects), data))
+        lasts.append((n - 1, counts[n - 1]))
+    return [studies, counts, conditions, drafts, parts], lasts

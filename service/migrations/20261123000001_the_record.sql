@@ -53,87 +53,87 @@ create table record.sealed_part (
 grant select, insert on record.event, record.event_tag, record.sealed_part to parcycle_service;
 grant select, insert, update on record.study_head to parcycle_service;
 
--- Appends what waits in one writer, for any number of studies, all or nothing. Arrays keep it to one
--- round trip: s_ studies, i_ items of conditions, c_ commands, e_ events, t_ tags, p_ personal parts;
--- _n is an index into the studies, _o the ordinal of an event among those of its study.
--- Where an item meets an event after its position, or a command id is on record already, nothing is
--- written, and which requests it was is said in `conflicts` and `repeats`.
+-- What an append takes: conditions (no event with all these tags and one of these types after this
+-- position), drafts of events, and their personal parts. `n` is an index into the studies of the
+-- append, `ordinal` an event's number among those of its study; texts that are lists are parsed only
+-- where they are needed.
+create type record.condition as (
+    request int, n int, after bigint, tag bigint, other_tags text, types text
+);
+create type record.draft as (
+    request int, n int, ordinal int, event_id uuid, type text, schema smallint, actor text,
+    occurred_at timestamptz, command_id uuid, command_digest bytea, tags text, tag_hashes bigint[],
+    envelope bytea, payload bytea
+);
+create type record.draft_part as (n int, ordinal int, path text, subjects text, data bytea);
+
+-- Appends what waits in one writer, for any number of studies, all or nothing, in one round trip.
+-- The update of a study's head takes its lock; every writer names the studies in the same order.
+-- Where a condition is not met, or a command id is on record already, nothing is written, and which
+-- requests it was is said in `conflicts` and `repeats`.
 create function record.append(
-    s_study text[], s_count int[],
-    i_request int[], i_n int[], i_after bigint[], i_tag bigint[], i_rest text[], i_types text[],
-    c_request int[], c_n int[], c_id uuid[],
-    e_n int[], e_o int[], e_id uuid[], e_type text[], e_schema smallint[], e_actor text[],
-    e_occurred timestamptz[], e_command uuid[], e_digest bytea[], e_tags text[],
-    e_envelope bytea[], e_payload bytea[],
-    t_n int[], t_o int[], t_tag bigint[],
-    p_n int[], p_o int[], p_path text[], p_subjects text[], p_data bytea[],
+    studies text[], counts int[], conditions record.condition[], drafts record.draft[],
+    parts record.draft_part[],
     out heads bigint[], out recorded timestamptz[], out conflicts int[], out repeats int[]
 ) language plpgsql as $$
+declare
+    head bigint;
+    at timestamptz;
 begin
-    select array_agg(h.position order by h.n), array_agg(h.recorded_at order by h.n)
-    into heads, recorded
-    from (
-        select s.n, h.position, h.recorded_at
-        from unnest(s_study) with ordinality as s (study, n)
-        join record.study_head h on h.study = s.study
-        order by h.study for update of h
-    ) h;
-    if cardinality(heads) is distinct from cardinality(s_study) then  -- else heads[n] is another's
-        raise 'a study of the batch has no head' using errcode = 'no_data_found';
-    end if;
-    recorded := array(
-        select greatest(r, clock_timestamp()) from unnest(recorded) with ordinality r (r, n) order by n
-    );
+    for n in 1 .. cardinality(studies) loop
+        update record.study_head h
+        set position = h.position + counts[n], recorded_at = greatest(h.recorded_at, clock_timestamp())
+        where h.study = studies[n]
+        returning h.position - counts[n], h.recorded_at into strict head, at;
+        heads[n] := head;
+        recorded[n] := at;
+    end loop;
 
-    if i_request is not null then
-        select array_agg(distinct i.request) into conflicts
-        from unnest(i_request, i_n, i_after, i_tag, i_rest, i_types)
-            as i (request, n, after, tag, rest, types)
-        where case when i.tag is null then heads[i.n] > i.after else exists (
+    if cardinality(conditions) > 0 then
+        select array_agg(distinct c.request) into conflicts
+        from unnest(conditions) c
+        where case when c.tag is null then heads[c.n] > c.after else exists (
             select from record.event_tag t
-            where t.study = s_study[i.n] and t.tag = i.tag and t.position > i.after
-            and (i.rest is null or not exists (
-                select from unnest(i.rest::bigint[]) other where not exists (
+            where t.study = studies[c.n] and t.tag = c.tag and t.position > c.after
+            and (c.other_tags is null or not exists (
+                select from unnest(c.other_tags::bigint[]) other where not exists (
                     select from record.event_tag o
-                    where o.study = s_study[i.n] and o.tag = other and o.position = t.position
+                    where o.study = studies[c.n] and o.tag = other and o.position = t.position
                 )
             ))
-            and (i.types is null or exists (
+            and (c.types is null or exists (
                 select from record.event e
-                where e.study = s_study[i.n] and e.position = t.position
-                and e.type = any (string_to_array(i.types, ','))
+                where e.study = studies[c.n] and e.position = t.position
+                and e.type = any (string_to_array(c.types, ','))
             ))
         ) end;
     end if;
-    if c_request is not null then
-        select array_agg(c.request) into repeats
-        from unnest(c_request, c_n, c_id) as c (request, n, id)
-        where exists (
-            select from record.event e
-            where e.study = s_study[c.n] and e.command_id = c.id and e.command_digest is not null
-        );
-    end if;
+    select array_agg(d.request) into repeats
+    from unnest(drafts) d
+    where d.command_digest is not null and exists (
+        select from record.event e
+        where e.study = studies[d.n] and e.command_id = d.command_id
+        and e.command_digest is not null
+    );
     if conflicts is not null or repeats is not null then
+        update record.study_head h set position = s.position
+        from unnest(studies, heads) as s (study, position) where h.study = s.study;
         return;
     end if;
 
     insert into record.event
-    select s_study[e.n], heads[e.n] + e.o, e.id, e.type, e.schema, e.actor, e.occurred,
-        recorded[e.n], e.command, e.digest, string_to_array(e.tags, E'\x1f'), e.envelope, e.payload
-    from unnest(e_n, e_o, e_id, e_type, e_schema, e_actor, e_occurred, e_command, e_digest, e_tags,
-        e_envelope, e_payload)
-        as e (n, o, id, type, schema, actor, occurred, command, digest, tags, envelope, payload);
+    select studies[d.n], heads[d.n] + d.ordinal, d.event_id, d.type, d.schema, d.actor,
+        d.occurred_at, recorded[d.n], d.command_id, d.command_digest,
+        string_to_array(d.tags, E'\x1f'), d.envelope, d.payload
+    from unnest(drafts) d;
     insert into record.event_tag
-    select s_study[t.n], t.tag, heads[t.n] + t.o from unnest(t_n, t_o, t_tag) as t (n, o, tag);
-    if p_n is not null then
+    select studies[d.n], unnest(d.tag_hashes), heads[d.n] + d.ordinal from unnest(drafts) d;
+    if cardinality(parts) > 0 then
         insert into record.sealed_part
-        select s_study[p.n], heads[p.n] + p.o, p.path, string_to_array(p.subjects, E'\x1f'), p.data
-        from unnest(p_n, p_o, p_path, p_subjects, p_data) as p (n, o, path, subjects, data);
+        select studies[p.n], heads[p.n] + p.ordinal, p.path, string_to_array(p.subjects, E'\x1f'),
+            p.data
+        from unnest(parts) p;
     end if;
-    update record.study_head h
-    set position = h.position + s.count, recorded_at = s.recorded
-    from unnest(s_study, s_count, recorded) as s (study, count, recorded)
-    where h.study = s.study;
 end $$;
 
 -- Registers (read models): rebuilt at will from the record, so the service owns them.
