@@ -155,16 +155,20 @@ class OwnOnly(Condition):
         return self.role_held.participant in (None, self.participant)
 
 
-def command_types(of: type[Command[Any]] = Command) -> list[type[Command[Any]]]:
-    """Every command offered to members, in the order of definition.
+def command_types() -> list[type[Command[Any]]]:
+    """Every command offered to members, in the order of definition."""
+    return [command for command in all_commands() if command.OFFERED]
+
+
+def all_commands(of: type[Command[Any]] = Command) -> list[type[Command[Any]]]:
+    """Every command, also those with a door of their own, in the order of definition.
 
     A class without an event is only a base.
     """
     return [
         command
         for each in of.__subclasses__()
-        for command in ([each] if "EVENT" in vars(each) else command_types(each))
-        if command.OFFERED
+        for command in ([each] if "EVENT" in vars(each) else []) + all_commands(each)
     ]
 
 
@@ -176,9 +180,12 @@ def given_fields(shape: type[Struct]) -> dict[str, Any]:
     }
 
 
-def read_given(shape: type[S], given: dict[str, Any]) -> S:
-    """Make an event, or an occasion, of what was sent. Raises `Refused`: every fault at once."""
-    hints = given_fields(shape)
+def read_given(shape: type[S], given: dict[str, Any], *, derived: bool = False) -> S:
+    """Make an event, or an occasion, of what was sent. Raises `Refused`: every fault at once.
+
+    `derived` allows what is otherwise worked out from the record.
+    """
+    hints = annotations_of(shape) if derived else given_fields(shape)
     required = _required(shape)
     faults = [
         Reason(code="field_unknown", path=name, message=f"There is no field {name}; remove it.")

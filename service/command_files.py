@@ -13,7 +13,7 @@ import msgspec
 from domain.conditions import Reason
 from domain.vocabulary import MemberId
 from service.numbered_lines import Checked, CommandIds, Rejected, checked, decoded, fault, rejected
-from service.proposals import commands, in_snake_case
+from service.proposals import commands_in_files, in_snake_case
 
 NAMES = ("command", "actor", "input")
 
@@ -48,7 +48,7 @@ def _read(number: int, text: str, study: str | None, member: str, ids: CommandId
     if id_made:
         content = msgspec.json.encode([sent.get("actor"), verb, given], order="deterministic")
         given["command_id"] = ids.made(str(given.get("study")), content.decode())
-    return checked(number, verb, commands()[verb], given, actor, id_made=id_made)
+    return checked(number, verb, commands_in_files()[verb], given, actor, id_made=id_made)
 
 
 def _complete(sent: Any) -> bool:
@@ -57,7 +57,7 @@ def _complete(sent: Any) -> bool:
         isinstance(sent, dict)
         and not sent.keys() - NAMES
         and isinstance(sent.get("command"), str)
-        and sent["command"] in commands()
+        and sent["command"] in commands_in_files()
         and isinstance(sent.get("input"), dict)
     )
 
@@ -75,9 +75,9 @@ def _incomplete(number: int, sent: Any) -> Rejected:
     if not isinstance(verb, str):
         message = "command: Say which, such as holdWorkshop."
         reasons.append(Reason(code="command_unknown", path="command", message=message))
-    elif verb not in commands():
+    elif verb not in commands_in_files():
         near = "".join(
-            f", or did you mean {name}" for name in get_close_matches(verb, commands(), 1)
+            f", or did you mean {name}" for name in get_close_matches(verb, commands_in_files(), 1)
         )
         message = f"There is no command {verb}; see `parcycle events`{near}."
         reasons.append(Reason(code="command_unknown", path="command", message=message))

@@ -12,11 +12,12 @@ from typing import Any
 import msgspec
 from asyncpg import Connection
 
-from domain.commands import given_fields
+from domain.commands import Command, all_commands, command_types, given_fields
 from domain.corrections import Corrected
 from domain.vocabulary import Entry, ResearchEvent
+from domain.withdrawal import ConsentWithdrawn, WithdrawByCode
 from projections.entries import entries, head_of
-from service.proposals import commands, in_camel_case
+from service.proposals import in_camel_case, verb
 
 
 class NothingToExport(Exception):
@@ -50,10 +51,11 @@ async def export_study(
 def command_line(entry: Entry) -> str:
     """The command that records the event again, on the same occasion."""
     event, envelope = entry.event, entry.envelope
+    command = _command_of(event)
     content = {
         name: value
         for name, value in msgspec.to_builtins(event).items()
-        if name in given_fields(type(event))
+        if not command.OFFERED or name in given_fields(type(event))
     }
     if isinstance(event, Corrected):  # on record, its personal values are kept apart
         values = event.standing | (event.personal_standing or {})
@@ -69,7 +71,7 @@ def command_line(entry: Entry) -> str:
         "causedBy": envelope.caused_by,
     }
     line = {
-        "command": _verbs()[type(event)],
+        "command": verb(command),
         "actor": entry.actor,
         "input": {name: value for name, value in occasion.items() if value is not None}
         | _in_files_names(content),
@@ -77,10 +79,16 @@ def command_line(entry: Entry) -> str:
     return msgspec.json.encode(line).decode()
 
 
+def _command_of(event: ResearchEvent) -> type[Command[Any]]:
+    """The command that asks for the event."""
+    if isinstance(event, ConsentWithdrawn) and event.code_sha256 is not None:
+        return WithdrawByCode
+    return _commands()[type(event)]
+
+
 @cache
-def _verbs() -> dict[type[ResearchEvent], str]:
-    """The command that asks for each event."""
-    return {command.EVENT: name for name, command in commands().items()}
+def _commands() -> dict[type[ResearchEvent], type[Command[Any]]]:
+    return {command.EVENT: command for command in [*all_commands(), *command_types()]}
 
 
 def _in_files_names(value: Any) -> Any:

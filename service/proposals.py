@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from strawberry.utils.str_converters import to_camel_case, to_snake_case
 from structlog.contextvars import get_contextvars
 
-from domain.commands import Command, Occasion, Refused, command_types, read_given
+from domain.commands import Command, Occasion, Refused, all_commands, command_types, read_given
 from domain.conditions import Reason
 from domain.vocabulary import Channel, MemberId, Phase, StudyId, Text
 from service.research_record import Proposal
@@ -35,8 +35,14 @@ def verb(command: type[Command[Any]]) -> str:
 
 @cache
 def commands() -> dict[str, type[Command[Any]]]:
-    """Every command, by its verb."""
+    """Every command offered to members, by its verb."""
     return {verb(command): command for command in command_types()}
+
+
+@cache
+def commands_in_files() -> dict[str, type[Command[Any]]]:
+    """Every command, by its verb: a file may bring what came in by a door of its own."""
+    return {verb(command): command for command in all_commands()}
 
 
 def proposal(
@@ -57,7 +63,7 @@ def proposal(
     except Refused as refused:
         faults += refused.reasons
     try:
-        event = read_given(command.EVENT, content)
+        event = read_given(command.EVENT, content, derived=not command.OFFERED)
     except Refused as refused:
         faults += refused.reasons
     if occasion is None or event is None:
