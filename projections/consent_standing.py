@@ -4,8 +4,8 @@ Bitemporal: `occurred_at` is when something was said, `recorded_at` when the rec
 states and what turns them are the domain's (domain/consent_states.py): rows here feed its one fold.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import singledispatch
@@ -21,13 +21,14 @@ from domain.consent_lapses import (
     ConsentSuspended,
     ReconsentRequired,
 )
-from domain.consent_states import FORM, ConsentState, Turn, standing_at, touches, turns
+from domain.consent_states import ConsentState, Turn, standing_at, standings, touches, turns
 from domain.membership import Duty
 from domain.modifications import ModificationDecided
 from domain.permissions import Permission
 from domain.readings import Reading
 from domain.vocabulary import Entry, ResearchEvent
 from domain.withdrawal import ConsentWithdrawn
+from projections.paging import rows_of
 from projections.writing import Writes
 
 READ_BY = Duty.AUDIT
@@ -35,10 +36,7 @@ READING = Reading.CONSENT_DETAILS
 
 # consent_turn: whatever may turn a permission. Participant '': everybody's, as a modification does;
 # permission '': all that the participant gave, as a suspension does.
-# consent_standing: where each permission stands when all is told, to be counted. It follows the
-# plain table of turns; where that does not do (something recorded out of its order, or a form after
-# a withdrawal) it is `in_doubt`, and whoever counts asks the fold. Rows with '' say when the last
-# turn was that concerned them all.
+# consent_standing: where each permission stands when all is told, to be counted.
 TABLES = """
 create table consent_turn (
     study text not null, participant text not null, permission text not null,
@@ -48,60 +46,44 @@ create table consent_turn (
 );
 create table consent_standing (
     study text not null, participant text not null, permission text not null, state text not null,
-    valid_until date, last_at timestamptz not null, in_doubt bool not null,
+    valid_until date,
     primary key (study, participant, permission)
 ) with (fillfactor = 80);
-create index on consent_standing (study) where in_doubt;
 """
 
 TURNED = "insert into consent_turn values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-# $5 and $6: the states that it turns, and into which; $7: whether it is a form, until $8.
-STOOD = """
-insert into consent_standing as s
-select $1::text, $2::text, p,
-    coalesce(($6::text[])[array_position($5::text[], 'not_asked')], 'not_asked'), $8::date,
-    $4::timestamptz, exists (
-        select from consent_standing w
-        where w.study = $1 and w.last_at > $4
-            and (w.participant, w.permission) in (($2::text, ''), ('', p))
-    )
-from unnest($3::text[]) p
-on conflict (study, participant, permission) do update set
-    state = coalesce(($6::text[])[array_position($5::text[], s.state)], s.state),
-    valid_until = case when $7 and s.state = any ($5) then $8 else s.valid_until end,
-    last_at = greatest(s.last_at, $4),
-    in_doubt = s.in_doubt or s.last_at > $4 or ($7 and s.state = 'withdrawn')
-"""
-ALL_STOOD = """
-update consent_standing s set
-    state = coalesce(($5::text[])[array_position($4::text[], s.state)], s.state),
-    last_at = greatest(s.last_at, $3), in_doubt = s.in_doubt or s.last_at > $3
-where s.study = $1 and {} and s.participant <> '' and s.permission <> ''
-"""
-ALL_OF_PARTICIPANT = ALL_STOOD.format("s.participant = $2")
-ALL_OF_PERMISSION = ALL_STOOD.format("s.permission = $2")
-CONCERNED_ALL = """
-insert into consent_standing as s values ($1, $2, $3, 'not_asked', null, $4, false)
-on conflict (study, participant, permission) do update set last_at = greatest(s.last_at, $4)
-"""
 TURNS_OF = """
 select occurred_at, position, act, signed_on, valid_until, recorded_at from consent_turn
 where study = $1
     and (participant, permission) in (($2::text, $3::text), ($2::text, ''), ('', $3::text))
     and occurred_at <= $4 and recorded_at <= $5
 """
+TURNS_OF_TOUCHED = """
+with touched (participant, permission) as (select distinct * from unnest($2::text[], $3::text[])),
+concerned as (
+    select * from touched where participant <> '' and permission <> ''
+    union select t.participant, t.permission from touched
+    join consent_turn t on t.study = $1 and t.participant = touched.participant
+    where touched.permission = '' and t.permission <> ''
+    union select t.participant, t.permission from touched
+    join consent_turn t on t.study = $1 and t.permission = touched.permission
+    where touched.participant = '' and t.participant <> ''
+)
+select c.participant, c.permission, t.occurred_at, t.position, t.act, t.signed_on, t.valid_until
+from concerned c
+join consent_turn t on t.study = $1 and t.participant = any (array[c.participant, ''])
+    and t.permission = any (array[c.permission, ''])
+"""
+STOOD = """
+insert into consent_standing
+select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::date[])
+on conflict (study, participant, permission) do update set state = excluded.state,
+    valid_until = excluded.valid_until
+"""
 SUMMARY = """
 select permission, count(*)::int as participants,
     case when state = 'given' and valid_until < $2 then 'expired' else state end as state
-from consent_standing
-where study = $1 and not in_doubt and participant <> '' and permission <> '' group by 1, 3
-"""
-IN_DOUBT = """
-select s.participant, s.permission, t.occurred_at, t.position, t.act, t.signed_on, t.valid_until
-from consent_standing s
-join consent_turn t on t.study = s.study and t.participant = any (array[s.participant, ''])
-    and t.permission = any (array[s.permission, ''])
-where s.study = $1 and s.in_doubt and t.occurred_at <= $2
+from consent_standing where study = $1 and state <> 'not_asked' group by 1, 3 order by 1, 3
 """
 
 
@@ -146,57 +128,43 @@ def project(event: ResearchEvent, entry: Entry, write: Writes) -> None:
 @project.register(ConsentExpired)
 @project.register(ConsentInvalidated)
 @project.register(ReconsentRequired)
-def turns_permissions(
-    event: ConsentRequested
-    | ConsentGiven
-    | ConsentDeclined
-    | ConsentWithdrawn
-    | ConsentExpired
-    | ConsentInvalidated
-    | ReconsentRequired,
-    entry: Entry,
-    write: Writes,
-) -> None:
-    permissions = list(dict.fromkeys(touches(event)))
-    turned(event.participant, permissions, entry, write)
-    until = event.valid_until if isinstance(event, ConsentGiven) else None
-    write(
-        STOOD, entry.study, event.participant, permissions, entry.occurred_at,
-        *from_and_to(entry.type), entry.type == FORM, until,
-    )  # fmt: skip
-
-
 @project.register(ConsentSuspended)
 @project.register(ConsentResumed)
-def turns_all_of_theirs(
-    event: ConsentSuspended | ConsentResumed, entry: Entry, write: Writes
-) -> None:
-    who, at = event.participant, entry.occurred_at
-    turned(who, [""], entry, write)
-    write(ALL_OF_PARTICIPANT, entry.study, who, at, *from_and_to(entry.type))
-    write(CONCERNED_ALL, entry.study, who, "", at)
-
-
-@project.register
-def turns_everybodys(event: ModificationDecided, entry: Entry, write: Writes) -> None:
-    permissions = list(dict.fromkeys(touches(event)))
-    turned("", permissions, entry, write)
-    for each in permissions:
-        write(ALL_OF_PERMISSION, entry.study, each, entry.occurred_at, *from_and_to(entry.type))
-        write(CONCERNED_ALL, entry.study, "", each, entry.occurred_at)
-
-
-def turned(participant: str, permissions: Iterable[str], entry: Entry, write: Writes) -> None:
-    signed_on, until = (getattr(entry.event, name, None) for name in ("signed_on", "valid_until"))
-    for each in permissions:
+@project.register(ModificationDecided)
+def turned(event: ResearchEvent, entry: Entry, write: Writes) -> None:
+    form = event if isinstance(event, ConsentGiven) else None
+    signed_on, until = (form.signed_on, form.valid_until) if form else (None, None)
+    for participant, permission in concerned_by(event):
         write(
-            TURNED, entry.study, participant, each, entry.position, entry.type, entry.occurred_at,
-            entry.recorded_at, signed_on, until,
+            TURNED, entry.study, participant, permission, entry.position, entry.type,
+            entry.occurred_at, entry.recorded_at, signed_on, until,
         )  # fmt: skip
 
 
-def from_and_to(act: str) -> tuple[list[ConsentState], list[ConsentState]]:
-    return list(turns()[act].keys()), list(turns()[act].values())
+def concerned_by(event: ResearchEvent) -> list[tuple[str, str]]:
+    """Whose permission for what an event may turn; '' stands for everybody, and for everything."""
+    if isinstance(event, ConsentSuspended | ConsentResumed):
+        return [(event.participant, "")]
+    who = getattr(event, "participant", "")
+    return [(who, permission) for permission in dict.fromkeys(touches(event))]
+
+
+async def settle(db: Connection, found: Sequence[Entry]) -> None:
+    """Work out anew where those permissions stand that these entries may have turned."""
+    touched = {of for entry in found if entry.type in turns() for of in concerned_by(entry.event)}
+    if not touched:
+        return
+    study = found[0].study
+    told = defaultdict[tuple[str, str], list[Turn]](list)
+    for row in await db.fetch(TURNS_OF_TOUCHED, study, *zip(*touched, strict=True)):
+        told[row["participant"], row["permission"]].append(turn_in(row))
+    rows = []
+    for (participant, permission), their_turns in sorted(told.items()):
+        standing = standings(their_turns)[-1]
+        until = standing.form.valid_until if standing.form else None
+        rows.append((participant, permission, standing.state, until))
+    if rows:
+        await db.execute(STOOD, study, *zip(*rows, strict=True))
 
 
 async def consent_state(
@@ -241,21 +209,7 @@ async def consent_state(
 
 async def consent_summary(db: Connection, study: str) -> list[ConsentCount]:
     """How many participants' permissions stand how, today (UTC)."""
-    now = datetime.now(UTC)
-    found = Counter[tuple[str, str]]()
-    for row in await db.fetch(SUMMARY, study, now.date()):
-        found[row["permission"], row["state"]] += row["participants"]
-    in_doubt = defaultdict[tuple[str, str], list[Turn]](list)
-    for row in await db.fetch(IN_DOUBT, study, now):
-        in_doubt[row["participant"], row["permission"]].append(turn_in(row))
-    found.update(
-        (permission, standing_at(each, now).state) for (_, permission), each in in_doubt.items()
-    )
-    return [
-        ConsentCount(Permission(permission), ConsentState(state), count)
-        for (permission, state), count in sorted(found.items())
-        if state != ConsentState.NOT_ASKED
-    ]
+    return rows_of(ConsentCount, await db.fetch(SUMMARY, study, datetime.now(UTC).date()))
 
 
 def turn_in(row: Record) -> Turn:

@@ -122,6 +122,8 @@ async def write_rows(db: Connection, name: str, *told: Entry) -> None:
     for each in told:
         register.project(each.event, each, writes)
     await writes.flush(db)
+    if register.settle is not None:
+        await register.settle(db, told)
 
 
 async def caught_up(pool: Pool, name: str, position: int) -> None:

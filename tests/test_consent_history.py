@@ -330,7 +330,7 @@ def test_a_withdrawal_says_how_far_it_reaches_and_whether_by_the_participants_co
     asyncio.run(story())
 
 
-def test_the_summary_asks_the_fold_where_the_order_of_recording_is_not_the_fields(
+def test_the_summary_counts_in_the_fields_order_whatever_the_order_of_recording(
     database: Database,
 ) -> None:
     async def story() -> None:
