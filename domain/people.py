@@ -1,15 +1,19 @@
 """People: participants and their groups, stakeholders, ground rules, and who holds the power."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, ClassVar
 
 from eventsourcing.dcb.domain import Selector
 from msgspec import Meta
 
+from domain.approval import Approval
 from domain.commands import Command
 from domain.conditions import Condition, Sensible, all_known, known, new
 from domain.cycles import CycleOpened
+from domain.ethics import Activity
+from domain.gates import DEVIATION, ApprovalStands, PersonApproved, Terms, approved
 from domain.membership import Duty, Role, RoleHeld
 from domain.vocabulary import (
     CycleId,
@@ -141,13 +145,52 @@ def enrolled(participants: tuple[str, ...], path: str = "participants") -> Itera
     yield from all_known("participant", participants, ParticipantEnrolled, path)
 
 
+class WithinApprovedNumbers(Terms):
+    """With one more, no more are enrolled than were approved, then and ever since.
+
+    Who is recorded late counts before those who were enrolled after them.
+    """
+
+    def __init__(self, stands: ApprovalStands) -> None:
+        super().__init__(stands, "participants_exceeded", "participant")
+        self.enrolled: list[datetime] = []
+
+    def selectors(self) -> list[Selector]:
+        return [Selector(types=[ParticipantEnrolled], tags=[])]
+
+    def hear(self, heard: Heard) -> None:
+        if isinstance(heard.event, ParticipantEnrolled):
+            self.enrolled.append(heard.occurred_at)
+
+    def allowed_by(self, approval: Approval) -> bool:
+        before = sorted(each for each in self.enrolled if each <= self.stands.at)
+        since = sorted(each for each in self.enrolled if each > self.stands.at)
+        for number, moment in enumerate((self.stands.at, *since), start=len(before) + 1):
+            then = self.stands.approval_on(moment)
+            if then and then.max_participants is not None and number > then.max_participants:
+                self.message = (
+                    f"Opinion {then.opinion} approves {then.max_participants} participants, and "
+                    f"this would be number {number} on {moment.astimezone(UTC):%d %B %Y}; ask for "
+                    f"a modification before anybody else is enrolled: {DEVIATION}."
+                )
+                return False
+        return True
+
+
 class EnrolParticipant(Command[ParticipantEnrolled]):
-    """Take somebody into the study, under a pseudonym."""
+    """Take somebody into the study, under a pseudonym, once recruitment is approved."""
 
     DUTY = Duty.RECRUIT
 
     def requires(self) -> Iterable[Condition]:
+        self.opinion = ApprovalStands(Activity.RECRUITMENT, self.occasion.occurred_at)
         yield new("participant", self.event.participant, ParticipantEnrolled)
+        yield from approved(self.opinion)
+        yield PersonApproved(self.opinion, self.occasion.actor)
+        yield WithinApprovedNumbers(self.opinion)
+
+    def approval(self) -> int | None:
+        return self.opinion.decided_by.position if self.opinion.decided_by else None
 
 
 class EngageStakeholder(Command[StakeholderEngaged]):

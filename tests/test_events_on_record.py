@@ -144,7 +144,7 @@ def test_a_step_that_is_missing_or_forgets_a_field_is_said(
     ("recorded", "said"),
     [
         (("PlagueLoosed", 1, b"{}", {}), "knows no event of type PlagueLoosed: run the release"),
-        (("WorkshopHeld", 9, b"{}", {}), "has schema 9; this release knows 1 to 1"),
+        (("WorkshopHeld", 9, b"{}", {}), "has schema 9; this release knows 1 to 2"),
         (("WorkshopHeld", 0, b"{}", {}), "has schema 0"),
         (("WorkshopHeld", 1, b"{}", {}), "missing required field `workshop`"),
         (("WorkshopHeld", 1, b"not JSON", {}), "malformed"),

@@ -241,15 +241,15 @@ async def test_a_line_keeps_its_own_id_actor_and_channel(
     joined = line("joinMember", "2026-01-06T09:00:00Z", member="bo", role="researcher")
     text = line("enrolParticipant", "2026-01-08T09:00:00+02:00", "bo", participant="p-1",
                 commandId=str(own), channel="field_form", reason="Bad reception.", name="Pat",
-                onBehalfOf="ana", causedBy=2, phase="plan")  # fmt: skip
+                onBehalfOf="ana", causedBy=3, phase="plan")  # fmt: skip
     async with ResearchRecord(database.service_url) as record:
-        await bring_in(record, tmp_path / "a.jsonl", "\n".join([BEGUN[0], joined, text]))
+        await bring_in(record, tmp_path / "a.jsonl", "\n".join([*BEGUN[:2], joined, text]))
     db = await connect(database.service_url)
     *_, entry = await entries(db, "maize", 0, await head_of(db, "maize"))
     await db.close()
     assert (entry.command_id, entry.actor, entry.reason) == (own, "bo", "Bad reception.")
     assert (entry.envelope.channel, entry.envelope.phase) == (Channel.FIELD_FORM, Phase.PLAN)
-    assert (entry.envelope.on_behalf_of, entry.envelope.caused_by) == ("ana", 2)
+    assert (entry.envelope.on_behalf_of, entry.envelope.caused_by) == ("ana", 3)
     assert entry.occurred_at.isoformat() == "2026-01-08T09:00:00+02:00"
 
 

@@ -18,6 +18,7 @@ from domain.people import (
 )
 from domain.vocabulary import ResearchEvent
 from tests.story import given
+from tests.study_in_the_field import opinion
 
 joy = ParticipantEnrolled(participant="p-1", group="A", name="Joy")
 ben = ParticipantEnrolled(participant="p-2", group="B")
@@ -41,8 +42,8 @@ ready: list[ResearchEvent] = [joy, ben, joys_account, cycle]
 
 
 def test_somebody_is_enrolled_once() -> None:
-    given().when(EnrolParticipant, joy).then(joy)
-    given(joy).when(EnrolParticipant, joy).then_refused("participant_exists")
+    given(opinion).when(EnrolParticipant, joy).then(joy)
+    given(opinion, joy).when(EnrolParticipant, joy).then_refused("participant_exists")
 
 
 def test_a_stakeholder_is_engaged_once() -> None:
