@@ -52,7 +52,7 @@ from projections.audit_facts import (
 from projections.entries import entries_at
 from projections.writing import Writes
 
-TABLES = frozenset({"audit_finding", "audit_examined", "audit_read"})
+WRITTEN = frozenset({"audit_finding", "audit_examined", "audit_read"})
 
 LOAD = """
 select subject, position, occurred_at, actor, type, schema, payload from audit_fact
@@ -135,7 +135,7 @@ class Settling:
     facts: Facts = field(default_factory=lambda: Facts({}))
     held: dict[str, dict[str, list[Heard]]] = field(default_factory=dict)  # by person and item
     captures: dict[str, list[Heard]] = field(default_factory=lambda: defaultdict(list))
-    write: Writes = field(default_factory=lambda: Writes(TABLES))
+    write: Writes = field(default_factory=lambda: Writes(WRITTEN))
 
     @property
     def study(self) -> str:
