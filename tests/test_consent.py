@@ -21,8 +21,9 @@ from domain.ethics import ApprovalSuspended
 from domain.fieldwork import HoldInterview, InterviewHeld, PlaceKind
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
+from domain.vocabulary import ResearchEvent
 from domain.withdrawal import ConsentWithdrawn
-from tests.story import Story, given, on
+from tests.story import Happened, Story, given, on
 from tests.study_in_the_field import cycle, opinion, pat, vic
 
 patient = ParticipantEnrolled(participant="p-1")
@@ -38,7 +39,7 @@ resumed = ConsentResumed(participant="p-1")
 interview = InterviewHeld(
     session="i-1", cycle="c-1", participants=("p-1",), minutes=50, place=PlaceKind.HOME
 )
-ready = [opinion, cycle, patient, other, pat, vic]
+ready: list[ResearchEvent] = [opinion, cycle, patient, other, pat, vic]
 
 
 def only_reason(story: Story) -> Reason:
@@ -192,7 +193,7 @@ def test_saying_no_is_recorded_and_counts() -> None:
 
 
 def test_consent_withdrawn_comes_back_by_a_fresh_form_alone() -> None:
-    taken_back = [*ready, consent, on("2026-03-01", withdrawn)]
+    taken_back: list[ResearchEvent | Happened] = [*ready, consent, on("2026-03-01", withdrawn)]
     given(*taken_back).when(HoldInterview, interview).then_refused("consent_withdrawn")
     undated = consent
     older = structs.replace(consent, signed_on=date(2026, 2, 28))
@@ -216,7 +217,7 @@ def test_a_form_for_some_permissions_withdrawn_and_some_not_names_those_it_fails
 def test_a_form_found_late_from_before_the_withdrawal_is_recorded_and_changes_nothing_since() -> (
     None
 ):
-    earlier = [*ready, on("2026-03-01", withdrawn)]
+    earlier: list[ResearchEvent | Happened] = [*ready, on("2026-03-01", withdrawn)]
     given(*earlier).when(GrantConsent, consent, at="2026-02-01").then(consent)
     story = given(*earlier, on("2026-02-01", consent))
     story.when(HoldInterview, interview, at="2026-03-02").then_refused("consent_withdrawn")

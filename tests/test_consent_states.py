@@ -6,6 +6,7 @@ by rows that hold the same few values. The page that draws the states is the cod
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
+from random import Random
 
 import pytest
 from hypothesis import given as whenever
@@ -34,6 +35,7 @@ from domain.consent_states import (
     touches,
     turn_of,
     turning_types,
+    turns,
 )
 from domain.ethics import Outcome
 from domain.fieldwork import HoldInterview, InterviewHeld, PlaceKind
@@ -297,8 +299,8 @@ def test_what_is_resumed_runs_out_when_its_own_form_does() -> None:
 
 
 def test_every_standing_one_after_another() -> None:
-    turns = map(turn_of, told(form(), suspended, resumed, withdrawn))
-    assert [each.state.value for each in standings(turns)] == [
+    taken = map(turn_of, told(form(), suspended, resumed, withdrawn))
+    assert [each.state.value for each in standings(taken)] == [
         "not_asked", "given", "suspended", "given", "withdrawn",
     ]  # fmt: skip
 
@@ -330,7 +332,7 @@ def test_a_modification_concerns_everybody_and_only_the_permissions_it_names() -
         assert gates[0].reason().code == "reconsent_required"
 
 
-acts = st.sampled_from([each.TOPIC for each in (*turning_types(), ModificationDecided)])
+acts = st.sampled_from(sorted(turns()))
 days = st.integers(0, 6).map(lambda n: MARCH + timedelta(days=n))
 dates = st.none() | days.map(datetime.date)
 turns_taken = st.lists(st.tuples(days, acts, dates, dates), max_size=12).map(
@@ -343,15 +345,13 @@ turns_taken = st.lists(st.tuples(days, acts, dates, dates), max_size=12).map(
 @settings(deadline=None, database=None)
 @whenever(turns_taken, days, st.randoms(use_true_random=False))
 def test_rows_in_any_order_give_the_same_and_what_comes_later_changes_nothing(
-    turns: list[Turn], at: datetime, random: object
+    taken: list[Turn], at: datetime, random: Random
 ) -> None:
-    found = standing_at(turns, at)
-    shuffled = list(turns)
-    random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert standing_at(shuffled, at) == found
-    assert standing_at([turn for turn in turns if turn.occurred_at <= at], at) == found
+    found = standing_at(taken, at)
+    assert standing_at(random.sample(taken, len(taken)), at) == found
+    assert standing_at([turn for turn in taken if turn.occurred_at <= at], at) == found
     withdrawn_now = Turn(at, 99, ConsentWithdrawn.TOPIC)
-    assert standing_at([*turns, withdrawn_now], at).state is ConsentState.WITHDRAWN
+    assert standing_at([*taken, withdrawn_now], at).state is ConsentState.WITHDRAWN
 
 
 def test_the_page_shows_the_states_as_the_code_has_them() -> None:

@@ -44,7 +44,7 @@ from domain.withdrawal import (
     WithdrawByCode,
     WithdrawConsent,
 )
-from tests.story import given, on
+from tests.story import Happened, given, on
 from tests.study_in_the_field import cycle, opinion, pat, vic
 
 INTERVIEW = (Permission.INTERVIEW,)
@@ -206,7 +206,7 @@ transcript = TranscriptMade(
     made_by=Transcriber.PERSON, sha256="1" * 64,
 )  # fmt: skip
 gone = on("2026-03-01", withdrawn)
-held = [*ready, consent, media, transcript, gone]
+held: list[ResearchEvent | Happened] = [*ready, consent, media, transcript, gone]
 erase = DispositionPlanned(
     participant="p-1", item="media:m-1", disposition=Disposition.ERASE, due=date(2026, 4, 1)
 )
@@ -223,7 +223,7 @@ def test_what_becomes_of_what_is_held_is_planned_and_done() -> None:
 
 
 def test_nothing_is_disposed_of_before_somebody_withdrew() -> None:
-    unasked = [*ready, consent, media]
+    unasked: list[ResearchEvent | Happened] = [*ready, consent, media]
     given(*unasked).when(PlanDisposition, erase).then_refused("not_withdrawn")
     story = given(*unasked, gone).when(PlanDisposition, erase, at="2026-02-28")
     story.then_refused("not_withdrawn")
@@ -264,7 +264,8 @@ def test_only_what_was_planned_is_done_and_only_once() -> None:
 
 def test_two_people_in_one_recording_are_disposed_of_one_by_one() -> None:
     both = structs.replace(media, participants=("p-1", "p-2"))
-    history = [*ready, both, gone, on("2026-03-02", structs.replace(withdrawn, participant="p-2"))]
+    also_gone = on("2026-03-02", structs.replace(withdrawn, participant="p-2"))
+    history: list[ResearchEvent | Happened] = [*ready, both, gone, also_gone]
     theirs = structs.replace(erase, participant="p-2")
     done = structs.replace(erased, participant="p-2")
     given(*history, erase, theirs, done).when(CompleteDisposition, erased).then(erased)
