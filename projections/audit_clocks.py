@@ -229,7 +229,7 @@ def of_item(
 
     first = plans[0].occurred_at if plans else FOREVER
     yield from open_until(first, withdrew.occurred_at, due, "disposition_unplanned")
-    for plan, later in zip(plans, [*plans[1:], None], strict=True):
+    for plan, later in zip(plans, [*plans[1:], None], strict=False):
         event = plan.event
         if isinstance(event, DispositionPlanned) and event.disposition not in STAYS:
             proof = {*proof, plan.position}
@@ -249,7 +249,7 @@ def of_conditions(
         (heard for heard in captures if heard.position <= known), key=in_the_field, default=None
     )
     opinions = [h for h in facts.rulings(known) if isinstance(h.event, OpinionGiven)]
-    for given, later in zip(opinions, [*opinions[1:], None], strict=True):
+    for given, later in zip(opinions, [*opinions[1:], None], strict=False):
         event = given.event
         if not isinstance(event, OpinionGiven) or event.opinion != opinion:
             continue

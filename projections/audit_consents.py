@@ -15,7 +15,7 @@ from domain.consent import (
 )
 from domain.consent_lapses import ConsentSuspended, ReconsentRequired
 from domain.consent_states import ConsentState, Standing, Turn, touches
-from domain.documents import DocumentKind
+from domain.documents import Document, DocumentKind
 from domain.ethics import OpinionGiven
 from domain.oversight import Severity
 from domain.permissions import Permission
@@ -90,7 +90,13 @@ def _forms(heard: Heard, facts: Facts, known: int) -> Iterable[Found]:
     ]
     if wrong:
         what = " and ".join(f"{kind.value.replace('_', ' ')} {v}" for _, kind, v in wrong)
-        positions = {approval.position, *approval.modified_by[-1:], heard.position}
+        renewed = [
+            each.position
+            for each in facts.rulings(known)
+            if each.position in approval.modified_by
+            and any(document.kind is wrong[0][1] for document in documents_of(each))
+        ]
+        positions = {approval.position, *renewed[-1:], heard.position}
         yield Found(
             3,
             BREACH,
@@ -101,6 +107,11 @@ def _forms(heard: Heard, facts: Facts, known: int) -> Iterable[Found]:
             tuple(sorted(positions)),
             heard.occurred_at,
         )
+
+
+def documents_of(heard: Heard) -> tuple[Document, ...]:
+    """The versions that a ruling approves."""
+    return getattr(heard.event, "documents", ())
 
 
 def _incomplete(heard: Heard) -> Iterable[Found]:

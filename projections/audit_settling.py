@@ -375,7 +375,7 @@ class Settling:
         event, position = entry.event, entry.position
         ruled = self.facts.rulings(position)
         opinions = [each for each in ruled if isinstance(each.event, OpinionGiven)]
-        for heard, later in zip(opinions, [*opinions[1:], None], strict=True):
+        for heard, later in zip(opinions, [*opinions[1:], None], strict=False):
             name = getattr(heard.event, "opinion", "")
             if (
                 isinstance(event, PolicyAdopted)

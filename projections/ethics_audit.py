@@ -28,7 +28,7 @@ from projections.audit_answers import (
     ProvingEvent,
     Verdict,
 )
-from projections.audit_facts import STUDY, after, bears_on, day_of
+from projections.audit_facts import STUDY, after, bears_on, day_of, in_the_field
 from projections.audit_settling import heard_in, settle
 from projections.writing import Writes
 
@@ -264,7 +264,8 @@ async def _beyond_the_maximum(
 ) -> tuple[list[Shown], int, str]:
     """Question 7: those enrolled beyond the number that was approved then; how many; in words."""
     types = [each.TOPIC for each in APPROVING]
-    ruled = [heard_in(row) for row in await db.fetch(RULED, study, at, known, types)]
+    rows = await db.fetch(RULED, study, at, known, types)
+    ruled = sorted((heard_in(row) for row in rows), key=in_the_field)
     approval = approval_at(ruled, at)
     enrolled = await db.fetchval(ENROLMENTS, study, at, known)
     if approval is None or not approval.favourable or approval.max_participants is None:
@@ -273,7 +274,13 @@ async def _beyond_the_maximum(
     numbers = f"{enrolled} are enrolled, of at most {maximum} approved."
     if enrolled <= maximum:
         return [], 0, numbers
-    rests_on = {approval.position, *approval.modified_by[-1:]}
+    raised = [
+        heard.position
+        for heard in ruled
+        if heard.position in approval.modified_by
+        and getattr(heard.event, "max_participants", None) is not None
+    ]
+    rests_on = (approval.position, *raised[-1:])
     rows = await db.fetch(BEYOND, study, at, known, maximum, most)
     found = [
         Shown(
