@@ -32,7 +32,7 @@ QUESTIONS = {
 }
 
 
-class Verdict(StrEnum):
+class AuditVerdict(StrEnum):
     """What a question comes to."""
 
     CLEAR = "clear"
@@ -80,7 +80,7 @@ class AuditAnswer:
 
     question: Annotated[int, "Its number, from 1 to 20."]
     words: Annotated[str, "The question."]
-    verdict: Annotated[Verdict, "What it comes to."]
+    verdict: Annotated[AuditVerdict, "What it comes to."]
     count: Annotated[int, "How many findings there are, also those not shown."]
     findings: Annotated[list[AuditFinding], "The findings, breaches first, at most `first`."]
     clock: Annotated[AuditClock | None, "The next clock that runs out, where one is running."]

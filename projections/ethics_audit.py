@@ -26,7 +26,7 @@ from projections.audit_answers import (
     AuditFinding,
     EthicsAudit,
     ProvingEvent,
-    Verdict,
+    AuditVerdict,
 )
 from projections.audit_facts import STUDY, after, bears_on, day_of, in_the_field
 from projections.audit_settling import heard_in, settle
@@ -206,9 +206,9 @@ async def ethics_audit(
         count, breaches = (counts["count"], counts["breaches"]) if counts else (0, 0)
         more = {7: beyond, 20: len(amiss)}.get(number, 0)
         count, breaches = count + more, breaches + more
-        verdict = Verdict.BREACH if breaches else Verdict.ATTENTION if count else Verdict.CLEAR
-        if verdict is Verdict.CLEAR and number != 20 and number not in examined:
-            verdict = Verdict.NOT_APPLICABLE
+        verdict = AuditVerdict.BREACH if breaches else AuditVerdict.ATTENTION if count else AuditVerdict.CLEAR
+        if verdict is AuditVerdict.CLEAR and number != 20 and number not in examined:
+            verdict = AuditVerdict.NOT_APPLICABLE
         clock = due.get(number)
         answers[name] = AuditAnswer(
             question=number,
