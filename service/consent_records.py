@@ -11,7 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID, uuid5
 
 from pydantic import StringConstraints
@@ -31,7 +31,6 @@ CONTEXT = {
     "eu-gdpr": "https://w3id.org/dpv/legal/eu/gdpr#",
     "dct": "http://purl.org/dc/terms/",
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
-    "schema": "https://schema.org/",
     "skos": "http://www.w3.org/2004/02/skos/core#",
     "xsd": "http://www.w3.org/2001/XMLSchema#",
 }
@@ -243,23 +242,18 @@ def _record(consent: ConsentOnRecord, controller: Controller) -> Json:
 
 def _notices(consent: ConsentOnRecord) -> list[Json]:
     """The information sheets and forms that people were given, each version once."""
-    found: dict[tuple[str, str | None], Json] = {}
+    found: dict[tuple[str | None, ...], Json] = {}
     for act in consent.acts:
-        event = act.event
-        for kind, title, name in (
-            ("dpv:ConsentNotice", "Information sheet", "information_sheet"),
-            ("dpv:ConsentNotice", "Consent form", "form"),
-        ):
-            version = getattr(event, f"{name}_version", None)
+        for title, name in ("Information sheet", "information_sheet"), ("Consent form", "form"):
+            version = getattr(act.event, f"{name}_version", None)
             if version is not None:
-                sha256 = getattr(event, f"{name}_sha256", None)
-                language = getattr(event, "language", None)
-                found[f"{title} {version}", sha256] = {
-                    **({"@id": named_by_hash(sha256)} if sha256 else {}),
-                    "@type": kind,
+                sha256 = getattr(act.event, f"{name}_sha256", None)
+                language = getattr(act.event, "language", None)
+                found[title, version, sha256, language] = {
+                    "@type": "dpv:ConsentNotice",
                     "dct:title": f"{title} {version}",
-                    "schema:version": version,
                     "dct:language": language or "und",  # BCP 47: undetermined
+                    **({"dct:identifier": named_by_hash(sha256)} if sha256 else {}),
                 }
     unknown = {"@type": "dpv:ConsentNotice", "dct:language": "und", **NOT_AVAILABLE}
     return [*found.values()] or [unknown]
@@ -380,5 +374,5 @@ def _typed(value: str, type_: str) -> Json:
     return {"@type": type_, "@value": value}
 
 
-def _if_any(name: str, values: list[Any]) -> Json:
+def _if_any(name: str, values: list[Json]) -> Json:
     return {name: values} if values else {}
