@@ -4,13 +4,13 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import uvloop
 from asyncpg import PostgresError
-from cyclopts import App
+from cyclopts import App, Parameter
 from msgspec import structs
 from rich.box import SIMPLE
 from rich.console import Console
@@ -27,6 +27,7 @@ from projections.rebuilding import RebuildUnderWay
 from service import logs
 from service.application import follow_for_ever, prepare_registers
 from service.bell import Bell
+from service.consent_exports import ConsentFormat, consent_record
 from service.database import connect, open_pool
 from service.embedded_postgres import EmbeddedPostgresError
 from service.exporting import NothingToExport, export_study
@@ -285,6 +286,20 @@ def import_(
     with_store(bring_in)
 
 
+def moment(said: str) -> datetime:
+    """A moment with its offset from UTC, or the last one of a day in UTC. Raises `Failure`."""
+    try:
+        day = date.fromisoformat(said) if len(said) == 10 else None
+        found = (
+            datetime.fromisoformat(said) if day is None else datetime.combine(day, time.max, UTC)
+        )
+    except ValueError:
+        found = datetime.min
+    if found.tzinfo is None:
+        raise Failure(f"{said}: write a day as 2026-05-31, a moment as 2026-05-31T18:30+01:00.")
+    return found
+
+
 def time_of_day(said: str) -> time:
     """A time with its offset from UTC (ISO 8601). Raises `Failure`."""
     try:
@@ -319,6 +334,48 @@ def export(study: str, file: Path) -> None:
         finally:
             await db.close()
         console.print(f"{file}: {count:,} events.", highlight=False)
+
+    with_store(take_out)
+
+
+@app.command
+def consent(
+    study: str,
+    participant: str,
+    *,
+    as_: Annotated[ConsentFormat, Parameter("--as")] = ConsentFormat.TS27560,
+    at: str | None = None,
+    known: str | None = None,
+) -> None:
+    """Write a participant's consent as JSON: FHIR R5, or an ISO/IEC TS 27560 record or receipt.
+
+    Parameters
+    ----------
+    study
+        The study's identifier.
+    participant
+        The participant's pseudonym; nothing else of them is in the document.
+    as_
+        In which form.
+    at
+        As it stood on this day, when it was over (UTC), or at this moment; now if left out.
+    known
+        As the record knew it on this day or at this moment; now if left out.
+    """
+    then, by = (None if said is None else moment(said) for said in (at, known))
+
+    async def take_out(url: str) -> None:
+        db = await connect(url)
+        try:
+            found = await consent_record(db, study, participant, as_, at=then, as_known_at=by)
+        finally:
+            await db.close()
+        if found is None:
+            raise Failure(
+                f"{participant} was never asked for consent in {study} by then; check "
+                "the identifiers and the dates."
+            )
+        print(found.document, end="")
 
     with_store(take_out)
 

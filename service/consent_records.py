@@ -125,9 +125,9 @@ class Controller:
     name: str | None = None
     address: str | None = None
     contact: str | None = None  # an address, a number or a page for questions and withdrawal
-    jurisdiction: Annotated[str, StringConstraints(pattern=r"\A[A-Z]{2}\Z")] | None = None
-    storage_location: Annotated[str, StringConstraints(pattern=r"\A[A-Z]{2}\Z")] | None = None
-    retention: Annotated[str, StringConstraints(pattern=r"\AP\d+[YMWD]\Z")] | None = None  # P10Y
+    jurisdiction: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    storage_location: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    retention: Annotated[str, StringConstraints(pattern=r"^P\d+[YMWD]$")] | None = None  # P10Y
 
 
 def consent_record(consent: ConsentOnRecord, controller: Controller) -> Json:

@@ -26,6 +26,7 @@ from projections.paging import Page, Window, one
 from projections.study_register import Study, studies_of
 from projections.study_register import study as study_of
 from service.asking import Asker
+from service.consent_exports import consent_record
 from service.graphql_events import CycleShown, event_at
 from service.graphql_types import (
     Node,
@@ -284,8 +285,9 @@ async def node_for(asker: Asker, id_: str) -> Any:
 
 
 def study_type() -> type[Any]:
-    """`Study`, with a field for every question to a register."""
-    return object_type(Study, *((q.name, field_of(q)) for q in questions()))
+    """`Study`, with a field for every question to a register, and for exports."""
+    export = Question("consent_history", Duty.AUDIT, Reading.EXPORT, consent_record)
+    return object_type(Study, *((q.name, field_of(q)) for q in (*questions(), export)))
 
 
 def query_type() -> type[Any]:

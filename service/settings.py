@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from service.consent_records import Controller
+
 
 def default_home() -> Path:
     """Where the embedded database lives (XDG Base Directory specification; FHS for root)."""
@@ -46,4 +48,9 @@ class Settings(BaseSettings):
     introspection: bool = Field(True, description="Whether clients may ask for the schema.")
     project: bool = Field(
         True, description="Whether `serve` follows the record; else run `parcycle project`."
+    )
+    controller: Controller = Field(
+        Controller(),
+        description="Who answers for the data, for consent records and receipts, as JSON: name, "
+        "address, contact, jurisdiction and storage_location (ISO 3166-1), retention (P10Y).",
     )
