@@ -121,7 +121,7 @@ class Readings:
     def _due(self, everything: bool) -> list[Proposal]:
         now = monotonic()
         self._told = {key: told for key, told in self._told.items() if told[0] > now}
-        due = []
+        due: list[Proposal] = []
         for key, noted in list(self._noted.items()):
             recent, known = self._told.get(key, (0.0, set()))
             if recent and noted.participants <= known and not everything:
