@@ -110,7 +110,9 @@ class Command(Slice[ResearchEvent], Generic[E]):
         return ()
 
     def consistency_boundary(self) -> list[Selector]:
-        return [each for condition in self.conditions for each in condition.selectors()]
+        """What every condition listens to, each once: many listen to the same."""
+        found = [each for condition in self.conditions for each in condition.selectors()]
+        return list({(tuple(each.types), tuple(each.tags)): each for each in found}.values())
 
     def hear(self, heard: Heard) -> None:
         for condition in self.conditions:

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 from eventsourcing.dcb.domain import Selector
 from msgspec import Meta, structs
 
-from domain.commands import Command
+from domain.commands import CLOCKS_MAY_DIFFER_BY, Command, Occasion
 from domain.conditions import Condition, Stands, known
 from domain.consent_states import ConsentState, utc_day
 from domain.documents import Sha256
@@ -128,6 +128,9 @@ class WithdrawConsent(Command[ConsentWithdrawn]):
 
     DUTY = Duty.WITHDRAW
 
+    def __init__(self, event: ConsentWithdrawn, occasion: Occasion) -> None:
+        super().__init__(event, not_ahead(occasion))
+
     def requires(self) -> Iterable[Condition]:
         yield known("participant", self.event.participant, ParticipantEnrolled)
         yield self.own_only(self.event.participant, "participant")
@@ -137,6 +140,14 @@ class WithdrawConsent(Command[ConsentWithdrawn]):
         if self.event.permissions:
             return self.event
         return structs.replace(self.event, permissions=tuple(Permission))
+
+
+def not_ahead(occasion: Occasion) -> Occasion:
+    """Now, if it would happen in the future: a clock that runs ahead is no reason to refuse."""
+    if occasion.occurred_at <= occasion.asked_at + CLOCKS_MAY_DIFFER_BY:
+        return occasion
+    now = occasion.asked_at.astimezone(occasion.occurred_at.tzinfo)
+    return structs.replace(occasion, occurred_at=now)
 
 
 class HasCode(RoleHeld):

@@ -1,6 +1,6 @@
 """Withdrawal is one call that is never refused; what becomes of what is held is decided after."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from msgspec import structs
@@ -44,7 +44,7 @@ from domain.withdrawal import (
     WithdrawByCode,
     WithdrawConsent,
 )
-from tests.story import Happened, given, on
+from tests.story import TODAY, Happened, given, on
 from tests.study_in_the_field import cycle, opinion, pat, vic
 
 INTERVIEW = (Permission.INTERVIEW,)
@@ -125,6 +125,18 @@ def test_anyone_in_the_study_passes_a_withdrawal_on_but_participants_only_their_
     others = structs.replace(withdrawn, participant="p-2")
     given(*ready).when(WithdrawConsent, others, by="pat").then_refused("not_your_own")
     given(*ready).when(WithdrawConsent, withdrawn, by="eve").then_refused("study_unknown")
+
+
+def test_a_clock_that_runs_ahead_is_no_reason_to_refuse_a_withdrawal() -> None:
+    story = given(*ready, consent).when(WithdrawConsent, withdrawn, at="2026-11-24T09:00+02:00")
+    story.then(withdrawn)
+    assert story.command is not None
+    assert story.command.occasion.occurred_at == TODAY, "it counts from now"
+    assert story.command.occasion.occurred_at.utcoffset() == timedelta(hours=2)
+    a_minute_ahead = "2026-11-23T12:01+00:00"
+    story = given(*ready, consent).when(WithdrawConsent, withdrawn, at=a_minute_ahead)
+    assert story.command is not None
+    assert story.command.occasion.occurred_at == TODAY + timedelta(minutes=1)
 
 
 def test_a_withdrawal_that_comes_while_an_interview_is_written_down_is_noticed() -> None:
