@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -166,38 +167,56 @@ class Recorder:
             rows = await self._patiently(OF_ONE_TAG, study, after, hashes[0])
         else:
             rows = await self._patiently(MATCHING, study, after, numbers, hashes)
-        head = next((row["position"] for row in rows if row["type"] is None), 0)
-        found = [row for row in rows if row["type"] is not None and _matches(row, items)]
-        found.sort(key=lambda row: row["position"])
+        asked = [(frozenset(types), frozenset(tags)) for types, tags in items]
+        head, found = 0, []
+        for row in rows:
+            if (type_ := row["type"]) is None:
+                head = row["position"]
+                continue
+            tags = row["tags"]
+            for types, wanted in asked:
+                if (not types or type_ in types) and wanted.issubset(tags):
+                    found.append(row)
+                    break
+        found.sort(key=itemgetter("position"))
         return found, head
 
     async def _patiently(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         """The rows, as soon as there is a database to ask."""
-        lost: Exception | None = None
-        try:
-            async with asyncio.timeout(self._unavailable_after):
-                while not (lost and self._stopping):
-                    try:
-                        return await self._fetch(sql, *args)
-                    except UNREACHABLE as error:
-                        lost = error
-                        await asyncio.sleep(0.1)
-        except TimeoutError as error:
-            lost = lost or error
-        raise RecordUnavailable(str(lost)) from lost
+        clock = asyncio.get_running_loop().time
+        until = clock() + self._unavailable_after
+        while True:
+            try:
+                return await self._read(sql, *args)
+            except UNREACHABLE as error:
+                if self._stopping or clock() > until:
+                    raise RecordUnavailable(str(error)) from error
+                await asyncio.sleep(0.1)
 
-    async def _fetch(self, sql: str, *args: Any) -> list[asyncpg.Record]:
+    async def _read(self, sql: str, *args: Any) -> list[asyncpg.Record]:
         async with self._reading:
             db = self._idle.pop() if self._idle else None
             if db is None or db.is_closed():
-                db = await connect(self._url, **ALWAYS_BY_INDEX)
+                db = await self._connect()
             try:
-                rows = await db.fetch(sql, *args)
+                rows = await self._ask(db, sql, *args)
             except BaseException:  # also of a caller that left: its query may still be running
                 db.terminate()
                 raise
             self._idle.append(db)
             return rows
+
+    async def _ask(self, db: asyncpg.Connection, sql: str, *args: Any) -> list[asyncpg.Record]:
+        """The rows; a server that says nothing is left. (asyncpg's timeout costs far more time.)"""
+        silent = asyncio.get_running_loop().call_later(self._unavailable_after, db.terminate)
+        try:
+            return await db.fetch(sql, *args)
+        finally:
+            silent.cancel()
+
+    async def _connect(self) -> asyncpg.Connection:
+        async with asyncio.timeout(self._unavailable_after):
+            return await connect(self._url, **ALWAYS_BY_INDEX)
 
     async def _write(self) -> None:
         while self._waiting or not self._stopping:
@@ -270,7 +289,7 @@ class Recorder:
             )
             self._known.update(unknown)
         args, lasts = _arguments(batch, studies)
-        (row,) = await db.fetch(APPEND, *args, timeout=self._unavailable_after)
+        (row,) = await self._ask(db, APPEND, *args)
         conflicts, repeats = set(row["conflicts"] or ()), set(row["repeats"] or ())
         if not conflicts and not repeats:
             heads, recorded = row["heads"], row["recorded"]
@@ -290,8 +309,7 @@ class Recorder:
 
     async def _connection(self) -> asyncpg.Connection:
         if self._db is None or self._db.is_closed():
-            async with asyncio.timeout(self._unavailable_after):
-                self._db = await connect(self._url, **ALWAYS_BY_INDEX)
+            self._db = await self._connect()
         return self._db
 
     def _forget_connection(self) -> None:
@@ -299,11 +317,6 @@ class Recorder:
         if self._db is not None:
             self._db.terminate()
             self._db = None
-
-
-def _matches(row: asyncpg.Record, items: Items) -> bool:
-    tags = set(row["tags"])
-    return any((not types or row["type"] in types) and tags.issuperset(t) for types, t in items)
 
 
 def _repeatable(request: Request) -> bool:
