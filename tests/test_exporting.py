@@ -78,11 +78,17 @@ async def test_an_exported_study_is_read_into_an_empty_one_to_the_same_registers
 
 async def rows_of(db: Connection, table: str, study: str) -> list[dict[str, Any]]:
     found = await db.fetch(f"select * from {table} where study = $1", study)
-    rows = [
-        {k: v.replace(ELSEWHERE, "maize") if isinstance(v, str) else v for k, v in row.items()}
-        for row in found
-    ]
+    rows = [{k: _as_maize(v) for k, v in row.items()} for row in found]
     return sorted(({k: row[k] for k in row.keys() - ANEW} for row in rows), key=_by_columns)
+
+
+def _as_maize(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace(ELSEWHERE, "maize")
+        case bytes():
+            return value.replace(ELSEWHERE.encode(), b"maize")
+    return value
 
 
 def _by_columns(row: dict[str, Any]) -> str:

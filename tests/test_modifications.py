@@ -14,7 +14,8 @@ from domain.modifications import (
     SubmitModification,
 )
 from domain.permissions import Permission
-from tests.story import given, on
+from domain.vocabulary import ResearchEvent
+from tests.story import Happened, given, on
 from tests.study_in_the_field import agreed, cycle, opinion
 
 committee = MemberJoined(member="eva", role=Role.ETHICS_REVIEWER)
@@ -79,7 +80,8 @@ def test_what_was_done_before_the_decision_stays_unapproved() -> None:
 def test_whoever_has_to_be_asked_again_is_not_captured_until_they_agree() -> None:
     again = structs.replace(decided, reconsent=(Permission.INTERVIEW,))
     enrolled, consent = agreed("p-1")
-    history = [opinion, cycle, enrolled, consent, submitted, on("2026-06-01", again)]
+    history: list[ResearchEvent | Happened] = [opinion, cycle, enrolled, consent, submitted]
+    history.append(on("2026-06-01", again))
     given(*history).when(HoldInterview, interview).then_refused("reconsent_required")
     given(*history).when(HoldInterview, interview, at="2026-05-31").then(interview)
     asked_again = on("2026-06-05", consent)

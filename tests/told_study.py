@@ -12,7 +12,7 @@ PERMISSIONS = [
     "workshop", "interview", "focus_group", "observation", "audio", "photo",
     "machine_transcription", "quote_anonymous", "credit_by_name", "receive_findings", "archive",
 ]  # fmt: skip
-DIGEST = "5f" * 32
+DIGEST, FORM, SHEET = "5f" * 32, "f0" * 32, "50" * 32
 
 
 def told() -> list[str]:
@@ -30,20 +30,44 @@ def told() -> list[str]:
     on("01-05", "joinMember", member="bo", role="researcher", name="Bo Example",
        approvedPersonnel=True)
     on("01-05", "joinMember", member="cy", role="facilitator")
-    on("01-06", "giveOpinion", opinion="rec-1", committee="University REC", maxParticipants=40,
+    on("01-05", "joinMember", member="eva", role="ethics_reviewer")
+    on("01-05", "adoptPolicy", pack="uk-hra-2026")
+    activities = ["recruitment", "workshop", "interview", "focus_group", "observation", "recording"]
+    documents = [{"kind": "consent_form", "version": "2", "sha256": FORM, "language": "en"},
+                 {"kind": "information_sheet", "version": "3", "sha256": SHEET}]
+    on("01-05", "submitApplication", "bo", application="app-1", committee="University REC",
+       documents=documents, activities=activities, personnel=["ana", "bo", "cy"],
+       sites=["hall", "well"], maxParticipants=40, note="Sent by post.")
+    on("01-06", "giveOpinion", "eva", opinion="rec-1", committee="University REC",
+       maxParticipants=40, application="app-1", personnel=["ana", "bo", "cy"],
+       sites=["hall", "well"], documents=documents, recognisedForMca=True, activities=activities,
        outcome="favourable_with_conditions", validFrom="2026-01-01", validTo="2026-12-31",
-       conditions=["Tell us of the second site."], note="By chair's action.",
-       activities=["recruitment", "workshop", "interview", "focus_group", "observation",
-                   "recording"])
+       conditions=["Tell us of the second site."], note="By chair's action.")
+    on("01-07", "dischargeCondition", "eva", opinion="rec-1", number=1, note="It is the well.",
+       document={"kind": "other", "version": "1", "sha256": DIGEST})
     for n in (1, 2, 3):
         on("01-08", "enrolParticipant", "bo", participant=f"p-{n}", group="AB"[n % 2],
            constituency="women", name=f"Person {n}", contact=f"0151 496 000{n}")
+        on("01-08", "requestConsent", "bo", "11:00:00+00:00", participant=f"p-{n}",
+           permissions=PERMISSIONS, formVersion="2", formSha256=FORM, note="At the well.",
+           informationSheetVersion="3", informationSheetSha256=SHEET, language="en",
+           documentFormat="audio")
         on("01-09", "grantConsent", "bo", "11:30:00+02:00", participant=f"p-{n}", formVersion="2",
+           formSha256=FORM, informationSheetSha256=SHEET, language="en", documentFormat="audio",
            permissions=PERMISSIONS, informationSheetVersion="3", method="verbal_witnessed",
-           validUntil="2026-12-01", witness="Wit Ness", note="Read aloud.")
+           signedOn="2026-01-09", datedBy="participant", takenBy="bo", minutesToRead=1440,
+           validUntil="2026-12-01", withdrawBy="2026-11-01", witness="Wit Ness", interpreted=True,
+           interpreter="Inter Preter", lawfulBasis="public_task", specialCategoryBasis="research",
+           capacityNote="Asked to say it back.", note="Read aloud.")
+        on("01-09", "issueReceipt", "bo", "12:00:00+02:00", participant=f"p-{n}",
+           consent=len(lines), receiptSha256=DIGEST, withdrawalCodeSha256=f"{n:064x}",
+           language="en")
     on("01-09", "joinMember", member="pat", role="participant", participant="p-1")
     on("01-10", "declineConsent", "bo", participant="p-2", permissions=["video"], formVersion="2",
        note="Shy of cameras.")
+    on("01-10", "grantConsent", "bo", participant="p-2", permissions=["reuse"], formVersion="2",
+       validUntil="2026-02-28", capacity="lacks_capacity", consultedAs="personal_consultee",
+       consultee="Con Sultee", assent=True)
     on("01-11", "engageStakeholder", stakeholder="hub", kind="social_enterprise", title="The Hub",
        interest="Room hire", contactName="Hu Bert", contact="hub@example.org", note="Open to it.")
     on("01-12", "agreeGroundRules", rules=["One speaks at a time."], participants=["p-1", "p-2"],
@@ -89,7 +113,7 @@ def told() -> list[str]:
        participants=["p-1", "p-2"], groups=["A"], ballot="b-1", note="Nobody objected.")
     on("02-10", "holdWorkshop", "cy", "18:00:00-05:00", workshop="w-1", cycle="c1", week=1,
        participants=["p-1", "p-2", "p-3"], groups=["A", "B"], facilitators=["cy", "bo"],
-       topic="Water", focus="causes", technique="problem tree", phase="plan",
+       topic="Water", focus="causes", site="hall", technique="problem tree", phase="plan",
        onBehalfOf="bo", reason="Typed in late: no signal in the hall.", channel="field_form",
        payments=[{"participant": "p-1", "amount": 1250, "currency": "GBP"}],
        smallGroups="p-1 scribe", adjustments="Ramp.", notes="They spoke of the dry months.")
@@ -103,13 +127,14 @@ def told() -> list[str]:
        participants=["p-2"], groups=["A"], stakeholders=["hub"])
     on("03-21", "abandonAction", action="grader", because="It was sold", why="Without a word.")
     on("03-22", "holdInterview", "bo", session="s-1", cycle="c1", participants=["p-1"],
-       minutes=55, place="home", interviewers=["bo"], topic="A day", adjustments="Interpreter.",
+       minutes=55, place="home", interviewers=["bo"], topic="A day", site="well", adjustments="Interpreter.",
        payments=[{"participant": "p-1", "amount": 1000, "currency": "GBP"}], notes="She laughed.")
     on("03-23", "holdFocusGroup", "bo", session="s-2", cycle="c1", participants=["p-1", "p-2"],
-       minutes=90, place="community_venue", moderators=["bo"], groups=["A"], topic="Roads")
+       minutes=90, place="community_venue", moderators=["bo"], groups=["A"], topic="Roads",
+       site="hall")
     on("03-24", "makeObservation", "bo", session="s-3", cycle="c1", minutes=30,
        place="public_space", participants=["p-3"], peoplePresent=12, observers=["bo"],
-       notes="A queue at the well.")
+       site="well", notes="A queue at the well.")
     on("03-25", "captureMedia", "bo", media="m-1", cycle="c1", kind="audio", sha256=DIGEST,
        participants=["p-1"], session="s-1", seconds=3300, fileName="person1.wav")
     on("03-26", "makeTranscript", "bo", transcript="t-1", media="m-1", kind="audio",
@@ -164,6 +189,47 @@ def told() -> list[str]:
     on("04-20", "closeCycle", cycle="c1", summary="A good turn.")
     on("04-21", "withdrawConsent", "pat", participant="p-1", permissions=["audio", "archive"],
        scope="no_further_use", words="Not my voice.")
+    on("04-21", "planDisposition", "bo", participant="p-1", item="media:m-1", disposition="erase",
+       due="2026-05-21", why="It is her voice.")
+    on("04-21", "completeDisposition", "bo", participant="p-1", item="media:m-1", proof="The log.",
+       proofSha256=DIGEST)
+    on("04-21", "requestErasure", "pat", participant="p-1", ground="consent_withdrawn",
+       words="All of it.")
+    on("04-21", "expireConsent", "bo", participant="p-2", permissions=["reuse"])
+    on("04-21", "suspendConsent", "bo", participant="p-2", why="In hospital.")
+    on("04-22", "resumeConsent", "bo", participant="p-2", affirmedBy="personal_consultee",
+       consultee="Con Sultee", why="Home again.")
+    on("04-22", "invalidateConsent", "bo", participant="p-3", permissions=["photo"],
+       because="not_informed", why="The sheet had no word of photos.")
+    on("04-22", "submitModification", "bo", modification="mod-1", opinion="rec-1",
+       kind="substantial", documents=[{"kind": "consent_form", "version": "3"}], note="Video.")
+    on("04-22", "decideModification", "eva", modification="mod-1", opinion="rec-1",
+       kind="substantial", outcome="favourable", activities=["recording"], personnel=["di"],
+       sites=["school"], documents=[{"kind": "consent_form", "version": "3"}],
+       maxParticipants=50, validTo="2027-03-31", reconsent=["observation"], note="Well argued.")
+    on("04-22", "requireReconsent", "bo", participant="p-3", permissions=["interview"],
+       because="modification", modification="mod-1", why="She is asked first.")
+    on("04-22", "suspendApproval", "eva", opinion="rec-1", why="A complaint.")
+    on("04-22", "receiveComplaint", "pat", complaint="co-1", participants=["p-1"],
+       what="Nobody called back.")
+    on("04-22", "reinstateApproval", "eva", opinion="rec-1", why="Looked into.")
+    on("04-22", "reportAdverseEvent", "cy", adverseEvent="ae-1", serious=True, related=True,
+       unexpected=True, awareAt="2026-04-22T11:00:00+00:00", participants=["p-3"], what="A fall.")
+    on("04-22", "takeUrgentSafetyMeasure", "cy", measure="usm-1", participants=["p-3"],
+       what="The well is fenced.")
+    on("04-22", "reportDeviation", "cy", deviation="d-1", kind="without_consent", serious=True,
+       awareAt="2026-04-22T12:00:00+00:00", participants=["p-3"], permissions=["photo"],
+       activity="recording", cycle="c2", what="A photo of the fence.", remedy="Deleted.")
+    on("04-22", "raiseSafeguarding", "cy", safeguarding="sg-1", participants=["p-3"],
+       referredTo="Social care", what="A worry.")
+    on("04-23", "fileReport", report="rep-1", kind="adverse_event", sha256=DIGEST, note="By post.",
+       about=["adverse_event:ae-1", "deviation:d-1"])
+    on("04-23", "openAudit", "eva", audit="au-1", committee="University REC", note="Routine.")
+    on("04-23", "raiseFinding", "eva", audit="au-1", auditFinding="af-1", severity="attention",
+       question=4, positions=[len(lines)], answerBy="2026-05-23", what="A form is not dated.")
+    on("04-23", "answerFinding", auditFinding="af-1", accepted=True, answer="Dated now.")
+    on("04-23", "declareStudyEnd", opinion="rec-1", endedOn="2026-04-23", early=True,
+       why="The rains came.")
     at = next(n for n, each in enumerate(lines, 1) if '"holdWorkshop"' in each)
     on("04-22", "correct", "bo", corrects=at, eventType="WorkshopHeld", subject="workshop:w-1",
        why="The list was of the week before.",
