@@ -2,22 +2,17 @@
 
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, date, datetime, time
+from collections.abc import Iterable
+from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Any, TextIO
 
-import uvloop
 from asyncpg import PostgresError
-from cyclopts import App, Parameter
+from cyclopts import App
 from msgspec import structs
 from rich.box import SIMPLE
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from domain.commands import command_types
+from domain.commands import Refused, all_commands
 from domain.membership import MAY
 from domain.vocabulary import Entry, Phase
 from projections.entries import entries, head_of
@@ -26,11 +21,12 @@ from projections.following import rebuild as rebuild_register
 from projections.rebuilding import RebuildUnderWay
 from service import logs
 from service.application import follow_for_ever, prepare_registers
+from service.auditing import NoSuchStudy
 from service.bell import Bell
-from service.consent_exports import ConsentFormat, consent_record
+from service.committee import audit, digest, policy
 from service.database import connect, open_pool
 from service.embedded_postgres import EmbeddedPostgresError
-from service.exporting import NothingToExport, export_study
+from service.exporting import NothingToExport
 from service.graphql_schema import schema as graphql_schema
 from service.importing import CannotImport, FileFormat, import_file, read_file
 from service.migrate_schema import MigrationError
@@ -40,20 +36,18 @@ from service.proposals import verb
 from service.research_record import ResearchRecord
 from service.serving import run_demo, run_service
 from service.settings import Settings
-from service.store import Unusable, check, reach, store
+from service.store import Unusable, reach, store
+from service.taking_out import consent, export, receipt
+from service.terminal import Failure, console, errors, progress, run, with_store
 
 app = App(name="parcycle", help="The event-sourced record of participatory action research.")
-console = Console()
-errors = Console(stderr=True)
-
-
-class Failure(Exception):
-    """What the person at the terminal is told; the exit status is 1."""
-
+for elsewhere in (audit, digest, export, consent, receipt):
+    app.command(elsewhere)
+app.command(policy)
 
 FAULTS = (
-    Failure, CannotImport, NothingToExport, EmbeddedPostgresError, MigrationError, OSError,
-    PostgresError, RebuildUnderWay, Stopped, Unusable,
+    Failure, CannotImport, EmbeddedPostgresError, MigrationError, NoSuchStudy, NothingToExport,
+    OSError, PostgresError, RebuildUnderWay, Refused, Stopped, Unusable,
 )  # fmt: skip
 
 
@@ -177,10 +171,11 @@ def events() -> None:
         )
         table.add_column(no_wrap=True)
         table.add_column()
-        for command in command_types():
+        for command in all_commands():
             event = command.EVENT
             if event.PHASE is phase:
                 who = ", ".join(sorted(role.value for role in MAY[command.DUTY])) or "anyone"
+                who = who if command.OFFERED else "whoever does it; the service records it"
                 means = " ".join((event.__doc__ or "").split())
                 table.add_row(f"{event.TOPIC}\n[dim]{verb(command)}", f"{means}\n[dim]By {who}.")
         console.print(table)
@@ -286,20 +281,6 @@ def import_(
     with_store(bring_in)
 
 
-def moment(said: str) -> datetime:
-    """A moment with its offset from UTC, or the last one of a day in UTC. Raises `Failure`."""
-    try:
-        day = date.fromisoformat(said) if len(said) == 10 else None
-        found = (
-            datetime.fromisoformat(said) if day is None else datetime.combine(day, time.max, UTC)
-        )
-    except ValueError:
-        found = datetime.min
-    if found.tzinfo is None:
-        raise Failure(f"{said}: write a day as 2026-05-31, a moment as 2026-05-31T18:30+01:00.")
-    return found
-
-
 def time_of_day(said: str) -> time:
     """A time with its offset from UTC (ISO 8601). Raises `Failure`."""
     try:
@@ -309,89 +290,6 @@ def time_of_day(said: str) -> time:
     if at.tzinfo is None:
         raise Failure(f"--at {said}: write the time with its offset from UTC, such as 18:30+01:00.")
     return at
-
-
-@app.command
-def export(study: str, file: Path) -> None:
-    """Write a study as commands (JSONL) that `import` reads into an empty study.
-
-    Parameters
-    ----------
-    study
-        The study's identifier.
-    file
-        The file to write; it holds personal data, so keep it as you keep the study's.
-    """
-
-    async def take_out(url: str) -> None:
-        db = await connect(url)
-        try:
-            with (
-                new_file(file) as out,
-                progress(f"{study}: events") as report,
-            ):
-                count = await export_study(db, study, lambda line: print(line, file=out), report)
-        finally:
-            await db.close()
-        console.print(f"{file}: {count:,} events.", highlight=False)
-
-    with_store(take_out)
-
-
-@app.command
-def consent(
-    study: str,
-    participant: str,
-    *,
-    as_: Annotated[ConsentFormat, Parameter("--as")] = ConsentFormat.TS27560,
-    at: str | None = None,
-    known: str | None = None,
-) -> None:
-    """Write a participant's consent as JSON: FHIR R5, or an ISO/IEC TS 27560 record or receipt.
-
-    Parameters
-    ----------
-    study
-        The study's identifier.
-    participant
-        The participant's pseudonym; nothing else of them is in the document.
-    as_
-        In which form.
-    at
-        As it stood on this day, when it was over (UTC), or at this moment; now if left out.
-    known
-        As the record knew it on this day or at this moment; now if left out.
-    """
-    then, by = (None if said is None else moment(said) for said in (at, known))
-
-    async def take_out(url: str) -> None:
-        db = await connect(url)
-        try:
-            found = await consent_record(db, study, participant, as_, at=then, as_known_at=by)
-        finally:
-            await db.close()
-        if found is None:
-            raise Failure(
-                f"{participant} was never asked for consent in {study} by then; check "
-                "the identifiers and the dates."
-            )
-        print(found.document, end="")
-
-    with_store(take_out)
-
-
-@contextmanager
-def new_file(path: Path) -> Iterator[TextIO]:
-    """A file of ours alone (0600) that takes its name only when it is whole."""
-    partly = path.with_name(f"{path.name}.partly")
-    partly.unlink(missing_ok=True)
-    try:
-        partly.touch(mode=0o600, exist_ok=False)
-        with partly.open("w", encoding="utf-8", newline="\n") as out:
-            yield out
-        partly.replace(path)
-    finally:
-        partly.unlink(missing_ok=True)
 
 
 def _tell(lines: Iterable[Rejected]) -> None:
@@ -404,23 +302,3 @@ def _line(entry: Entry) -> str:
     when = entry.occurred_at.strftime("%Y-%m-%d %H:%M")
     about = " ".join(entry.event.tags)
     return f"{entry.position:>7}  {when}  {entry.actor:<12} {entry.type:<22} {about}"
-
-
-def with_store(work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-    """Do some work on the store's database, as the service's role."""
-    with store(Settings()) as kept:
-        run(check(kept.service_url))
-        run(work(kept.service_url))
-
-
-def run(work: Coroutine[Any, Any, Any]) -> Any:
-    return uvloop.run(work)
-
-
-@contextmanager
-def progress(label: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on the terminal; gives what to call with how much is done, and of how much."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=errors) as bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
