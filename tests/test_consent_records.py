@@ -213,7 +213,8 @@ def test_the_shapes_notice_whatever_mandatory_field_is_missing(
 def test_each_term_used_is_in_the_mapping_and_the_mapping_names_no_other() -> None:
     everything = structs.replace(given, permissions=tuple(Permission))
     used = {f"eu-gdpr:{article}" for article in ARTICLES.values()} | set(STATUS.values())
-    for history in [*HISTORIES.values(), [everything]]:
+    told: list[list[ResearchEvent]] = [*HISTORIES.values(), [everything]]
+    for history in told:
         if history:
             for controller in (CONTROLLER, Controller()):
                 receipt = consent_receipt(consent_of(*history), controller, YEAR_END)
