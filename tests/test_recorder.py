@@ -294,6 +294,40 @@ async def test_a_batch_with_a_study_that_has_no_head_is_refused_whole(database: 
             await recorder.append("gone", [draft()])
 
 
+@in_a_loop
+async def test_a_server_that_says_nothing_is_left_after_the_bound(database: Database) -> None:
+    owner = await asyncpg.connect(database.owner_url)
+    async with recorders(database.service_url, unavailable_after=0.3) as [recorder]:
+        await recorder.append("s", [draft()])
+        async with owner.transaction():
+            await owner.execute("lock table record.study_head")
+            for unanswered in [recorder.append("s", [draft()]), recorder.read("s", EVERYTHING)]:
+                with pytest.raises(recorder_module.RecordUnavailable):
+                    await unanswered
+        assert isinstance(await recorder.append("s", [draft()]), Appended)
+    await owner.close()
+
+
+@in_a_loop
+async def test_a_refused_batch_leaves_no_gap(database: Database) -> None:
+    """The head moves before the conditions are looked at, and back when one is not met."""
+    async with recorders(database.service_url) as [recorder]:
+        first = await recorder.append("s", [draft("Planned", "action:a")])
+        command = uuid4()
+        await recorder.append("s", [draft(command=command)])
+        answers = await asyncio.gather(
+            recorder.append("s", [draft()] * 3, [(["Planned"], ["action:a"])]),
+            recorder.append("other", [draft()] * 2),
+            recorder.append("s", [draft(command=command)]),
+            return_exceptions=True,
+        )
+        assert [type(answer).__name__ for answer in answers] == ["Conflict", "Appended", "Repeated"]
+        last = await recorder.append("s", [draft()])
+        assert (first.position, last.position) == (1, 3)
+        assert (await recorder.read("s", EVERYTHING))[1] == 3
+        assert (await recorder.read("other", EVERYTHING))[1] == 2
+
+
 async def fill(recorder: Recorder, dice: random.Random, number: int) -> None:
     events = [
         draft(dice.choice(TYPES), *dice.sample(TAGS, dice.randint(0, 4))) for _ in range(number)
