@@ -163,11 +163,11 @@ def test_what_there_is_nothing_of_is_not_applicable(database: Database) -> None:
 
 
 # Question 20: a record that somebody with the database's own rights has damaged. The study has
-# twenty events, and each damage comes with what has to be found, by positions.
+# seventeen events, and each damage comes with what has to be found, by positions.
 
 OF = "where study = 'damaged' and position"
 EARLIER = "update record.event set recorded_at = recorded_at - interval '3 days'"
-HEAD = "update record.study_head set position = 18 where study = 'damaged'"
+HEAD = "update record.study_head set position = 15 where study = 'damaged'"
 DAMAGE = {
     "an event is gone": (f"delete from record.event {OF} = 5", {(6, (4, 6))}),
     "three are gone": (
@@ -180,8 +180,8 @@ DAMAGE = {
     "not JSON": (f"update record.event set payload = 'x' {OF} = 8", {(8, (8,))}),
     "another type": (f"update record.event set type = 'Nothing' {OF} = 8", {(8, (8,))}),
     "a later schema": (f"update record.event set schema = 99 {OF} = 8", {(8, (8,))}),
-    "the last is gone": (f"delete from record.event {OF} = 20", {(19, (19,))}),
-    "the head is behind": (HEAD, {(20, (20,))}),
+    "the last is gone": (f"delete from record.event {OF} = 17", {(16, (16,))}),
+    "the head is behind": (HEAD, {(17, (17,))}),
 }
 AT_ONE_MOMENT = """
 update record.event as later set recorded_at = earlier.recorded_at from record.event as earlier
@@ -201,7 +201,7 @@ def damaged(database: Database, damage: str) -> set[tuple[int, tuple[int, ...]]]
 
     async def go() -> EthicsAudit:
         study, _ = small("damaged")
-        lines = study.in_order()[:20]
+        lines = study.in_order()
         owner = await asyncpg.connect(database.owner_url)
         try:
             await write_lines(owner, study.study, lines)
