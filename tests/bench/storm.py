@@ -15,13 +15,14 @@ import multiprocessing
 import random
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from queue import Empty
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
@@ -39,6 +40,7 @@ from domain.permissions import Permission
 from domain.vocabulary import ResearchEvent
 from domain.withdrawal import ConsentWithdrawn
 from domain.workshops import WorkshopHeld
+from service import logs
 from service.recorder import Conflict
 from service.research_record import Answer, Crowded, Proposal, Recorded, ResearchRecord
 from tests.bench.stage import durable_server, record
@@ -49,10 +51,12 @@ STUDY = "storm"
 PROCESSES, CAPTURES = 8, 10_000
 PEOPLE = 200
 AT_ONCE = 8  # captures that a process has under way
+FEW = 10  # commands sent in one batch
 SENT_TWICE = 0.05  # of the captures
 LATE_BY = 2.0  # seconds at most, from the field to the record
 OPINION = "rec-1"
 COMMANDS: dict[type[ResearchEvent], type[Command[Any]]] = {c.EVENT: c for c in command_types()}
+T = TypeVar("T")
 processes = multiprocessing.get_context("spawn")
 
 
@@ -131,6 +135,11 @@ def consent_of(number: int, on: date) -> ConsentGiven:
     )
 
 
+def batched(those: Sequence[T]) -> Iterator[Sequence[T]]:
+    """A few at a time: a batch is decided as a whole, and is overtaken as a whole."""
+    return (those[start : start + FEW] for start in range(0, len(those), FEW))
+
+
 async def submitted(record: ResearchRecord, *proposals: Proposal) -> list[Answer]:
     """The answers; whoever is crowded out sends the same again."""
     while True:
@@ -162,14 +171,16 @@ async def begin(url: str) -> None:
         opening.append(ParticipantEnrolled(participant=person(number)))
         opening.append(consent_of(number, yesterday.date()))
     async with ResearchRecord(url) as record:
-        for answer in await submitted(record, *(asked(event, yesterday) for event in opening)):
-            if isinstance(answer, Refused):
-                raise answer
+        for few in batched(opening):
+            for answer in await submitted(record, *(asked(event, yesterday) for event in few)):
+                if isinstance(answer, Refused):
+                    raise answer
 
 
 def log_captures(url: str, name: int, captures: int, told: "Queue[Logged]") -> None:
     """A process that logs workshops until so many of them are on record."""
     random.seed(name)
+    logs.configure("json", "warning")
     logged = Logged({}, Counter())
 
     async def log_one(record: ResearchRecord) -> None:
@@ -204,11 +215,13 @@ def log_captures(url: str, name: int, captures: int, told: "Queue[Logged]") -> N
 def disturb(url: str, over: Event) -> None:
     """The process from which withdrawals, modifications and suspensions arrive."""
     random.seed(0)
+    logs.configure("json", "warning")
 
     async def ask_again(record: ResearchRecord, *numbers: int) -> None:
-        """They sign anew; while approval is suspended, nobody may."""
+        """They sign anew, a few at once; while approval is suspended, nobody may."""
         now = datetime.now(UTC)
-        await submitted(record, *(asked(consent_of(n, now.date()), now) for n in numbers))
+        forms = [asked(consent_of(n, now.date()), now) for n in numbers]
+        await asyncio.gather(*(submitted(record, *few) for few in batched(forms)))
 
     async def must(record: ResearchRecord, event: ResearchEvent, at: datetime) -> None:
         (answer,) = await submitted(record, asked(event, at))
@@ -229,7 +242,7 @@ def disturb(url: str, over: Event) -> None:
     async def modify_and_suspend(record: ResearchRecord) -> None:
         number = 0
         while not over.is_set():
-            await asyncio.sleep(0.5 + random.random())
+            await asyncio.sleep(2 + 4 * random.random())
             number += 1
             change = f"mod-{number}"
             kind = ModificationKind.SUBSTANTIAL
@@ -371,6 +384,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--captures", type=int, default=CAPTURES)
     captures = parser.parse_args().captures
+    logs.configure("json", "warning")
     with durable_server() as server, record(server, events=0, name="bench_storm") as database:
         aftermath = run(database, captures=captures)
     for name, value in structs.asdict(aftermath).items():
