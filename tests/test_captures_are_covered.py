@@ -323,9 +323,7 @@ told = st.one_of(
     one_after_another(withdrawn, back_again, workshops),
     one_after_another(at_the_hall, workshops),
 )
-histories = st.lists(told, min_size=4, max_size=25).map(
-    lambda each: [s for some in each for s in some]
-)
+histories = st.lists(told, min_size=4, max_size=25).map(lambda each: list(chain(*each)))
 beginning = [  # else nearly every capture is refused, and the property says little
     on("2026-01-01", CycleOpened(cycle="c-1", title="First", question="What matters?")),
     on("2026-01-01", MemberJoined(member="bo", role=Role.RESEARCHER)),
