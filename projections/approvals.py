@@ -1,4 +1,4 @@
-"""Approvals: the committee's opinions and what changed them, and what stood approved at any moment.
+"""Approvals: applications, opinions and what changed them, and what stood approved at any moment.
 
 Bitemporal: `occurred_at` is when something was decided, `recorded_at` when the record learned it.
 """
@@ -15,6 +15,7 @@ from domain.approval import approval_at
 from domain.documents import Document, DocumentKind
 from domain.ethics import (
     Activity,
+    ApplicationSubmitted,
     ApprovalReinstated,
     ApprovalSuspended,
     ConditionDischarged,
@@ -31,6 +32,13 @@ from projections.writing import Writes
 # approval_turn: what makes an approval what it is, and what discharges its conditions, as it stands
 # on record, for the domain's fold (domain/approval.py).
 TABLES = """
+create table application_line (
+    study text not null, position bigint not null, application text not null,
+    committee text not null, documents text not null, activities text[] not null,
+    personnel text[] not null, sites text[] not null, max_participants int,
+    occurred_at timestamptz not null, recorded_at timestamptz not null, note text,
+    primary key (study, position)
+);
 create table approval_line (
     study text not null, position bigint not null, opinion text not null, committee text not null,
     outcome text not null, activities text[] not null, valid_from date not null,
@@ -67,6 +75,9 @@ create table approval_turn (
 );
 """
 
+APPLIED = """
+insert into application_line values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+"""
 GIVEN = """
 insert into approval_line values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
     $14, $15, $16, $17, $18)
@@ -105,7 +116,7 @@ order by number, occurred_at, position
 
 
 @dataclass(frozen=True)
-class ApprovedDocument:
+class ReviewedDocument:
     """A version of a document that was put before the committee."""
 
     kind: Annotated[DocumentKind, "What it is for."]
@@ -122,7 +133,30 @@ class ApprovalCondition:
     text: Annotated[str, "What has to be done."]
     discharged_by: Annotated[int | None, "The discharge, by its position; null while it is open."]
     discharged_at: Annotated[datetime | None, "When the committee was satisfied."]
-    document: Annotated[ApprovedDocument | None, "The document that shows it."]
+    document: Annotated[ReviewedDocument | None, "The document that shows it."]
+
+    def __post_init__(self) -> None:
+        _read_documents(self)
+
+
+@dataclass(frozen=True)
+class Application:
+    """An application for ethical review, as it was sent to the committee."""
+
+    NODE: ClassVar[tuple[str, str]] = ("application_line", "application")
+
+    study: str
+    position: Annotated[int, "Where it stands in the study's record."]
+    application: Annotated[str, "Its identifier."]
+    committee: Annotated[str, "The committee it was sent to."]
+    documents: Annotated[list[ReviewedDocument], "The documents sent with it."]
+    activities: Annotated[list[Activity], "What approval was asked for."]
+    personnel: Annotated[list[str], "Who would do research with people."]
+    sites: Annotated[list[str], "Where research would take place."]
+    max_participants: Annotated[int | None, "How many participants at most."]
+    occurred_at: Annotated[datetime, "When it was sent."]
+    recorded_at: Annotated[datetime, "When that was recorded."]
+    note: Annotated[str | None, Personal("actor"), "A note."]
 
     def __post_init__(self) -> None:
         _read_documents(self)
@@ -147,7 +181,7 @@ class Approval:
     personnel: Annotated[list[str], "Who may do research with people; none named: any member."]
     sites: Annotated[list[str], "Where research may take place; none named: anywhere."]
     documents: Annotated[
-        list[ApprovedDocument], "The versions approved; none of a kind named: any of that kind."
+        list[ReviewedDocument], "The versions approved; none of a kind named: any of that kind."
     ]
     recognised_for_mca: Annotated[
         bool, "Whether people who lack capacity may take part (Mental Capacity Act 2005 s. 30)."
@@ -176,7 +210,7 @@ class Modification:
     personnel: Annotated[list[str], "Approved besides."]
     sites: Annotated[list[str], "Approved besides."]
     documents: Annotated[
-        list[ApprovedDocument], "Submitted, or approved: earlier versions of their kinds cease."
+        list[ReviewedDocument], "Submitted, or approved: earlier versions of their kinds cease."
     ]
     max_participants: Annotated[int | None, "Instead of what stood; null: as it was."]
     valid_to: Annotated[date | None, "Instead of what stood; null: as it was."]
@@ -221,7 +255,7 @@ class ApprovalStanding:
     personnel: Annotated[list[str], "Who may do research with people; none named: any member."]
     sites: Annotated[list[str], "Where research may take place; none named: anywhere."]
     documents: Annotated[
-        list[ApprovedDocument], "The versions approved; none of a kind named: any of that kind."
+        list[ReviewedDocument], "The versions approved; none of a kind named: any of that kind."
     ]
     max_participants: Annotated[int | None, "How many participants are approved at most."]
     valid_from: Annotated[date, "The first day on which it is in force."]
@@ -235,6 +269,15 @@ class ApprovalStanding:
 @singledispatch
 def project(event: ResearchEvent, entry: Entry, write: Writes) -> None:
     """Events this register does not read change nothing."""
+
+
+@project.register
+def application_submitted(event: ApplicationSubmitted, entry: Entry, write: Writes) -> None:
+    write(
+        APPLIED, entry.study, entry.position, event.application, event.committee,
+        _as_text(event.documents), event.activities, event.personnel, event.sites,
+        event.max_participants, entry.occurred_at, entry.recorded_at, event.note,
+    )  # fmt: skip
 
 
 @project.register
@@ -295,6 +338,18 @@ def turned(event: ResearchEvent, entry: Entry, write: Writes) -> None:
         TURNED, entry.study, entry.position, entry.type, type(event).SCHEMA, entry.actor,
         entry.occurred_at, entry.recorded_at, public,
     )  # fmt: skip
+
+
+async def applications(
+    db: Connection,
+    study: str,
+    window: Window,
+    *,
+    as_known_at: Annotated[datetime | None, "Recorded by this moment."] = None,
+) -> Page[Application]:
+    """Every application for ethical review, in the order it was recorded."""
+    filters = {"study =": study, "recorded_at <=": as_known_at}
+    return await page(db, Application, "application_line", filters, window)
 
 
 async def approvals(
@@ -393,7 +448,7 @@ async def approval_standing(
         activities=list(approval.activities),
         personnel=list(approval.personnel),
         sites=list(approval.sites),
-        documents=msgspec.convert(approval.documents, list[ApprovedDocument], from_attributes=True),
+        documents=msgspec.convert(approval.documents, list[ReviewedDocument], from_attributes=True),
         max_participants=approval.max_participants,
         valid_from=approval.valid_from,
         valid_to=approval.valid_to,
@@ -412,6 +467,6 @@ def _as_text(documents: tuple[Document, ...] | Document | None) -> str | None:
 def _read_documents(row: Any) -> None:
     """Documents come from their columns as the text of their JSON."""
     values = vars(row)
-    for name, shape in (("documents", list[ApprovedDocument]), ("document", ApprovedDocument)):
+    for name, shape in (("documents", list[ReviewedDocument]), ("document", ReviewedDocument)):
         if isinstance(values.get(name), str):
             values[name] = msgspec.json.decode(values[name], type=shape)

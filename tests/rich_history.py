@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,16 +10,22 @@ from typing import Any
 import msgspec
 
 from domain.corrections import Corrected, Whose
+from domain.ethics import Activity, Outcome
 from domain.membership import StudyOpened
+from domain.modifications import ModificationDecided, ModificationKind
 from domain.older_events import read_recorded
+from domain.oversight import ReportFiled, ReportKind
+from domain.permissions import Permission
 from domain.reflections import AssumptionTested, Verdict
 from domain.vocabulary import ResearchEvent
+from domain.withdrawal import Disposition, DispositionCompleted, DispositionPlanned
 from domain.workshops import WorkshopHeld
 from tests.registers import Logged
 from tests.story import NEW_YEAR
 
 GOLDEN = Path(__file__).parent / "golden"
-LASTING = {"member", "group", "study"}  # who and what stays the same from round to round
+# What stays the same from round to round.
+LASTING = {"member", "group", "study", "pack", "withdrawal_code"}
 
 
 def rich_history(events: int, *, corrections: bool = True, seed: int = 1) -> Iterator[Logged]:
@@ -32,6 +38,7 @@ def rich_history(events: int, *, corrections: bool = True, seed: int = 1) -> Ite
     while True:
         round_ += 1
         told = [_renamed(kind, values, names, round_) for kind, values, names in _examples()]
+        told += _about_one_participant(round_)
         chance.shuffle(told)
         to_correct: list[tuple[int, ResearchEvent]] = []
         for event in told:
@@ -45,6 +52,24 @@ def rich_history(events: int, *, corrections: bool = True, seed: int = 1) -> Ite
             if (position := position + 1) > events + 1:
                 return
             yield Logged(_correction(where, event), NEW_YEAR + timedelta(days=300))
+
+
+def _about_one_participant(round_: int) -> list[ResearchEvent]:
+    """What the examples alone do not show: a modification in favour, and a disposition's course."""
+    who, item = f"P-07.{round_}", f"media:m-1.{round_}"
+    erase = Disposition.ERASE
+    return [
+        ModificationDecided(
+            modification=f"mod-2.{round_}", opinion=f"rec-26-1.{round_}",
+            kind=ModificationKind.SUBSTANTIAL, outcome=Outcome.FAVOURABLE,
+            activities=(Activity.WORKSHOP,), reconsent=(Permission.AUDIO,),
+        ),
+        DispositionPlanned(participant=who, item=item, disposition=erase, due=date(2026, 6, 1)),
+        DispositionCompleted(participant=who, item=item),
+        ReportFiled(
+            report=f"report-2.{round_}", kind=ReportKind.WITHDRAWALS, about=(f"participant:{who}",)
+        ),
+    ]  # fmt: skip
 
 
 def _correction(position: int, event: ResearchEvent) -> Corrected:
@@ -76,7 +101,8 @@ def _examples() -> list[tuple[type[ResearchEvent], dict[str, Any], frozenset[str
         kind = type(event)
         if int(schema) == kind.SCHEMA and kind not in (StudyOpened, Corrected):
             tags = (tag.partition(":") for tag in event.tags)
-            names = frozenset(name for of, _, name in tags if of not in LASTING)
+            parts = [(of, name) for of, _, name in tags if of not in LASTING]
+            names = frozenset(name for of, name in parts) | {f"{of}:{name}" for of, name in parts}
             found.append((kind, msgspec.to_builtins(event), names))
     return found
 
