@@ -102,7 +102,7 @@ def _show_findings(console: Console, answer: AuditAnswer, most: int) -> None:
         proof = f" (event{'s' if len(found.positions) > 1 else ''} {events})" if events else ""
         say(console, f"    {found.severity.value}: {found.message}{proof}", indent=6)
     if more := answer.count - min(most, len(answer.findings)):
-        say(console, f"    and {more:,} more: see --findings, or --csv for all.", indent=6)
+        say(console, f"    and {more:,} more: --findings shows more of them, --csv all.", indent=6)
     if clock := answer.clock:
         left = "today" if clock.days_left == 0 else f"{clock.days_left:,} days left"
         due = f"due {clock.due:%d %B %Y} ({left})"
@@ -120,6 +120,7 @@ def say(console: Console, line: str, style: str = "", indent: int = 0) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
         return
     for n, part in enumerate(Text(line, style).wrap(console, max(20, console.width - indent))):
+        part.rstrip()
         console.print(Text(" " * indent if n else "") + part)
 
 

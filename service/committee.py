@@ -25,7 +25,7 @@ def audit(
     *,
     at: str | None = None,
     known: str | None = None,
-    csv: Annotated[str | None, Parameter("--csv")] = None,
+    csv: Annotated[str | None, Parameter("--csv", allow_leading_hyphen=True)] = None,
     findings: int = 5,
     fail_on: Literal["breach", "attention"] | None = None,
 ) -> None:

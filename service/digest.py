@@ -3,14 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from itertools import groupby
 from typing import Any
 
 import msgspec
 from asyncpg import Connection
 
-from domain.vocabulary import event_types
 from projections.audit_answers import Attention, AttentionKind
 from projections.ethics_audit import attention
 from service.auditing import caught_up
@@ -86,7 +84,7 @@ def in_lines(digest: Digest) -> Iterator[str]:
     yield f"New on record since yesterday: {total:,}."
     for new in digest.new:
         at = f"{new.first}" if new.first == new.last else f"{new.first} to {new.last}"
-        yield f"  {new.count:>5,}  {new.type}: {_meaning(new.type)} [{at}]"
+        yield f"  {new.count:>5,}  {new.type} [{at}]"
     if overdue:
         yield ""
         yield "! is overdue. Numbers in brackets are positions in the study's record."
@@ -104,10 +102,3 @@ def _kind(each: Attention) -> AttentionKind:
 
 def _by_due(each: Attention) -> tuple[bool, Any, str]:
     return each.due is None, each.due, each.subject
-
-
-@cache
-def _meaning(type_: str) -> str:
-    """The first line of the event's docstring."""
-    docs = {each.TOPIC: each.__doc__ or "" for each in event_types()}
-    return docs.get(type_, "").strip().partition("\n")[0]

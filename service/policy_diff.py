@@ -56,7 +56,7 @@ class Clock:
     """How something that has to be done stands under a pack."""
 
     due: date | None
-    stands: str  # running, overdue, late, met; or not asked for at all
+    stands: str  # running, overdue, late, met; attention, breach, over; or not asked
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def compare(study: str, told: Sequence[Entry], then: PolicyPack, at: datetime) -
         and getattr(now, name) != getattr(then, name)
     ]
     words = zip(*(structs.asdict(pack.modification).items() for pack in (now, then)), strict=True)
-    terms += [(f"the word for {a[0]}", a[1], b[1]) for a, b in words if a[1] != b[1]]
+    terms += [(f"the word for {a[0]}".replace("_", " "), a[1], b[1]) for a, b in words if a != b]
     return PolicyDiff(study, at, now, then, terms, verdicts, differences)
 
 
@@ -177,7 +177,7 @@ def _clocks(found: Iterable[Found], at: datetime) -> dict[tuple[int, str, str, i
                 break
         key = (each.question, stem, each.subject, min(each.positions))
         if each.at_to <= at:
-            stands = "met"
+            stands = "met" if how == "due" else "over"
         elif how == "due" or (not how and each.severity is Severity.ATTENTION):
             stands = "running" if each.due else "attention"
         else:

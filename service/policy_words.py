@@ -58,7 +58,9 @@ def show_policy_diff(console: Console, diff: PolicyDiff) -> None:
         say(console, f"{number}. {words} {said(was)}, would be {said(would)}.", indent=4)
     table = Table(box=SIMPLE, pad_edge=False)
     for heading in ("Clock or finding", "About", "Event", now, then):
-        table.add_column(heading, justify="right" if heading == "Event" else "left")
+        table.add_column(
+            heading, justify="right" if heading == "Event" else "left", overflow="fold"
+        )
     for each in diff.differences:
         table.add_row(
             said(each.what), each.subject, str(each.position), _clock(each.now), _clock(each.then)
