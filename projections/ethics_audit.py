@@ -24,9 +24,9 @@ from projections.audit_answers import (
     AuditAnswer,
     AuditClock,
     AuditFinding,
+    AuditVerdict,
     EthicsAudit,
     ProvingEvent,
-    AuditVerdict,
 )
 from projections.audit_facts import STUDY, after, bears_on, day_of, in_the_field
 from projections.audit_settling import heard_in, settle
@@ -206,8 +206,13 @@ async def ethics_audit(
         count, breaches = (counts["count"], counts["breaches"]) if counts else (0, 0)
         more = {7: beyond, 20: len(amiss)}.get(number, 0)
         count, breaches = count + more, breaches + more
-        verdict = AuditVerdict.BREACH if breaches else AuditVerdict.ATTENTION if count else AuditVerdict.CLEAR
-        if verdict is AuditVerdict.CLEAR and number != 20 and number not in examined:
+        if breaches:
+            verdict = AuditVerdict.BREACH
+        elif count:
+            verdict = AuditVerdict.ATTENTION
+        elif number == 20 or number in examined:
+            verdict = AuditVerdict.CLEAR
+        else:
             verdict = AuditVerdict.NOT_APPLICABLE
         clock = due.get(number)
         answers[name] = AuditAnswer(

@@ -10,8 +10,12 @@ from msgspec import structs
 
 from domain.commands import Command, Occasion, Refused, command_types
 from domain.corrections import Corrected
+from domain.oversight import FindingRaised
+from domain.receipts import ReceiptIssued
 from domain.vocabulary import ResearchEvent
 from service.demo.co_op import CO_OP
+from service.demo.committee import COMMITTEE
+from service.demo.consents_kept import CONSENTS_KEPT
 from service.demo.evenings import EVENINGS
 from service.demo.evenings_observed import EVENINGS_OBSERVED
 from service.demo.giving_back import GIVING_BACK
@@ -28,8 +32,8 @@ COMMAND_IDS = UUID("5a1d6c0e-31c6-5c0b-9a56-0d8e7f5f7a11")  # a namespace for uu
 BATCH = 50
 
 CHAPTERS = (
-    RECONNAISSANCE, arrivals(), CHANGES_OF_MIND, EVENINGS, VOTES, EVENINGS_OBSERVED, WAITING,
-    CO_OP, GIVING_BACK,
+    RECONNAISSANCE, COMMITTEE, arrivals(), CHANGES_OF_MIND, CONSENTS_KEPT, EVENINGS, VOTES,
+    EVENINGS_OBSERVED, WAITING, CO_OP, GIVING_BACK,
 )  # fmt: skip
 
 
@@ -66,12 +70,9 @@ async def load_demo(record: ResearchRecord, progress: Callable[[int, int], None]
 
 def _proposal(n: int, told: list[Told], now: datetime) -> Proposal:
     each = told[n]
-    event = each.event
-    if isinstance(event, Corrected):
-        event = _placed(event, told[:n])
     return Proposal(
-        command=_commands()[type(event)],
-        event=event,
+        command=_commands()[type(each.event)],
+        event=_placed(each, told[:n]),
         occasion=Occasion(
             study=STUDY,
             command_id=uuid5(COMMAND_IDS, f"{STUDY}/{n}"),
@@ -86,14 +87,27 @@ def _proposal(n: int, told: list[Told], now: datetime) -> Proposal:
     )
 
 
-def _placed(correction: Corrected, earlier: list[Told]) -> Corrected:
-    """The correction with the position of what it corrects: every proposal makes one event."""
-    positions = (
+def _placed(each: Told, earlier: list[Told]) -> ResearchEvent:
+    """With the position of the event that it points to, as every proposal makes one event."""
+    match each.event:
+        case Corrected(event_type=topic, subject=subject):
+            return structs.replace(each.event, corrects=_position(topic, subject, earlier))
+        case ReceiptIssued(participant=participant):
+            consent = _position("ConsentGiven", f"participant:{participant}", earlier)
+            return structs.replace(each.event, consent=consent)
+        case FindingRaised() if each.rests_on:
+            topic, _, subject = each.rests_on.partition(" ")
+            return structs.replace(each.event, positions=(_position(topic, subject, earlier),))
+    return each.event
+
+
+def _position(topic: str, subject: str, earlier: list[Told]) -> int:
+    """Where the first event of that type about that subject stands."""
+    return next(
         position
         for position, told in enumerate(earlier, start=1)
-        if correction.event_type == told.event.TOPIC and correction.subject in told.event.tags
+        if topic == told.event.TOPIC and subject in told.event.tags
     )
-    return structs.replace(correction, corrects=next(positions))
 
 
 def _commands() -> dict[type[ResearchEvent], type[Command[Any]]]:

@@ -80,7 +80,7 @@ class PolicyDiff:
     now: PolicyPack  # as it stands at that moment
     then: PolicyPack
     terms: list[tuple[str, object, object]]  # the pack's own: name, now, then
-    verdicts: list[tuple[int, str, AuditVerdict, AuditVerdict]]
+    verdicts: list[tuple[int, str, AuditVerdict, AuditVerdict]]  # of each question: now, then
     differences: list[Difference]
 
 
@@ -107,11 +107,9 @@ def compare(study: str, told: Sequence[Entry], then: PolicyPack, at: datetime) -
         if clocks_now.get(key) != clocks_then.get(key)
     ]
     verdicts = [
-        (number, words, was, would)
+        (number, words, _verdict(number, found_now, at), _verdict(number, found_then, at))
         for number, words in enumerate(QUESTIONS.values(), 1)
         if number in BY_A_PACK
-        and (was := _verdict(number, found_now, at))
-        is not (would := _verdict(number, found_then, at))
     ]
     terms = [
         (name, getattr(now, name), getattr(then, name))

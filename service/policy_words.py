@@ -51,10 +51,11 @@ def show_policy_diff(console: Console, diff: PolicyDiff) -> None:
         table.add_row(words, in_words(name, own), in_words(name, other))
     if diff.terms:
         console.print(table)
-    if not diff.differences and not diff.verdicts:
+    verdicts = [each for each in diff.verdicts if each[2] is not each[3]]
+    if not diff.differences and not verdicts:
         say(console, "Nothing on record would be judged differently.")
         return
-    for number, words, was, would in diff.verdicts:
+    for number, words, was, would in verdicts:
         say(console, f"{number}. {words} {said(was)}, would be {said(would)}.", indent=4)
     table = Table(box=SIMPLE, pad_edge=False)
     for heading in ("Clock or finding", "About", "Event", now, then):

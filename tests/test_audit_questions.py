@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import cycle
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from asyncpg import Connection
@@ -85,12 +85,12 @@ INTERVIEW, MACHINE = Permission.INTERVIEW, Permission.MACHINE_TRANSCRIPTION
 P, Q = "p-1", "p-2"
 
 
-def given_by(who: str, *permissions: Permission, **said: object) -> ConsentGiven:
-    signed = {"form_version": "1", "information_sheet_version": "1", **said}
+def given_by(who: str, *permissions: Permission, **said: Any) -> ConsentGiven:
+    signed: dict[str, Any] = {"form_version": "1", "information_sheet_version": "1", **said}
     return ConsentGiven(participant=who, permissions=permissions or tuple(Permission), **signed)
 
 
-def opinion(name: str, outcome: Outcome, **said: object) -> OpinionGiven:
+def opinion(name: str, outcome: Outcome, **said: Any) -> OpinionGiven:
     return OpinionGiven(
         opinion=name, committee="REC", outcome=outcome, activities=tuple(Activity),
         valid_from=date(2026, 3, 2), valid_to=date(2026, 3, 28), **said,
@@ -124,7 +124,7 @@ def change(name: str, *reconsent: Permission) -> ModificationDecided:
 
 
 form = Document(kind=DocumentKind.CONSENT_FORM, version="1")
-grave = {"serious": True, "related": True, "unexpected": True}
+grave: dict[str, Any] = {"serious": True, "related": True, "unexpected": True}
 because = {"because": ReconsentBecause.NEW_INFORMATION}
 ROLES = (CreditRole.METHODOLOGY,)
 # What may happen in these studies, each at most once.

@@ -205,7 +205,7 @@ def test_workshops_and_ballots_are_imported(database: Database, tmp_path: Path) 
 
 def test_what_is_exported_is_imported_to_the_same(told: Database, tmp_path: Path) -> None:
     url, file = {"DATABASE_URL": told.service_url}, tmp_path / "maize.jsonl"
-    done = parcycle("export", "maize", file, **url)
+    done = parcycle("export", "maize", file, "--member", "ana", **url)
     assert done.returncode == 0, done.stderr
     count = len(asyncio.run(events_of(told.service_url, "maize")))
     assert f"{count} events." in " ".join(done.stdout.split())
@@ -214,7 +214,7 @@ def test_what_is_exported_is_imported_to_the_same(told: Database, tmp_path: Path
 
     done = parcycle("import", file, "--study", "again", "--member", "ana", **url)
     assert done.stdout == f"maize.jsonl: {count} recorded, 0 refused.\n", done.stderr
-    parcycle("export", "again", tmp_path / "again.jsonl", **url)
+    parcycle("export", "again", tmp_path / "again.jsonl", "--member", "ana", **url)
     first, second = (
         [json.loads(each) for each in path.read_text().splitlines()]
         for path in (file, tmp_path / "again.jsonl")
@@ -222,7 +222,7 @@ def test_what_is_exported_is_imported_to_the_same(told: Database, tmp_path: Path
     for each in (*first, *second):
         each["input"].pop("study", None)
     assert first == second
-    nothing = parcycle("export", "maze", tmp_path / "maze.jsonl", **url)
+    nothing = parcycle("export", "maze", tmp_path / "maze.jsonl", "--member", "ana", **url)
     assert nothing.returncode == 1
     assert "Nothing of a study maze is on record" in nothing.stderr
     assert not list(tmp_path.glob("maze.jsonl*"))

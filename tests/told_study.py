@@ -127,8 +127,9 @@ def told() -> list[str]:
        participants=["p-2"], groups=["A"], stakeholders=["hub"])
     on("03-21", "abandonAction", action="grader", because="It was sold", why="Without a word.")
     on("03-22", "holdInterview", "bo", session="s-1", cycle="c1", participants=["p-1"],
-       minutes=55, place="home", interviewers=["bo"], topic="A day", site="well", adjustments="Interpreter.",
-       payments=[{"participant": "p-1", "amount": 1000, "currency": "GBP"}], notes="She laughed.")
+       minutes=55, place="home", interviewers=["bo"], topic="A day", site="well",
+       adjustments="Interpreter.", notes="She laughed.",
+       payments=[{"participant": "p-1", "amount": 1000, "currency": "GBP"}])
     on("03-23", "holdFocusGroup", "bo", session="s-2", cycle="c1", participants=["p-1", "p-2"],
        minutes=90, place="community_venue", moderators=["bo"], groups=["A"], topic="Roads",
        site="hall")

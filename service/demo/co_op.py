@@ -46,7 +46,8 @@ PLANNED = (
         parents=(Parent(cycle="evenings", edge=Edge.CONTINUES_ACTION),
                  Parent(cycle="waiting", edge=Edge.CARRIES_QUESTION)))),
     Told("2026-03-18 18:00", "dev", WorkshopHeld(
-        workshop="w-12", cycle="co-op", groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS),
+        workshop="w-12", cycle="co-op", site="pantry-toxteth",
+        groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS),
         participants=people(2, 7, 8, 10, 14, 16, 21, 24, 29, 32, 34), facilitators=("dev", "cora"),
         topic="What is a co-operative?", focus="One member, one vote, and who washes up",
         technique="a shop run with buttons for money", week=1,
@@ -110,7 +111,7 @@ PLANNED = (
 DONE = (
     Told("2026-05-14 17:30", "dev", ActionStarted(action="register")),
     Told("2026-05-19 18:30", "dev", WorkshopHeld(
-        workshop="w-13", cycle="co-op", groups=(SHED, KITCHEN, GROWERS),
+        workshop="w-13", cycle="co-op", site="shed-birkenhead", groups=(SHED, KITCHEN, GROWERS),
         participants=people(2, 6, 10, 14, 15, 32, 34), facilitators=("dev",),
         topic="Rules we can read", focus="Forty pages into four",
         technique="reading aloud and crossing out", week=10,
@@ -119,7 +120,7 @@ DONE = (
     Told("2026-06-30 12:00", "cora", ExpensePaid(
         action="paid-cooks", amount=81900, currency="GBP", purpose="Wages, June")),
     Told("2026-06-16 18:00", "fay", WorkshopHeld(
-        workshop="w-14", cycle="co-op", groups=(CARERS, YOUNG, KITCHEN),
+        workshop="w-14", cycle="co-op", site="carers-bootle", groups=(CARERS, YOUNG, KITCHEN),
         participants=people(4, 7, 8, 16, 19, 21, 22, 24, 29, 30), facilitators=("fay",),
         topic="A rota that lets people rest", focus="Who cooks, who eats, who does neither",
         technique="rota as a board game", week=14), channel=Channel.FIELD_FORM),
@@ -137,7 +138,8 @@ DONE = (
         what_was_done="Registered on a Thursday afternoon. Raj read the number out and Len cried "
         "and said it was the onions.")),
     Told("2026-09-29 18:00", "cora", WorkshopHeld(
-        workshop="w-15", cycle="co-op", groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS),
+        workshop="w-15", cycle="co-op", site="pantry-toxteth",
+        groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS),
         participants=people(2, 4, 6, 8, 10, 11, 14, 15, 16, 19, 22, 24, 27, 29, 32, 34, 35, 36),
         facilitators=("cora", "dev"), topic="The first members' meeting",
         focus="Electing seven people, none of them for ever", technique="sociocratic election",
@@ -152,7 +154,7 @@ DONE = (
 
 SEEN = (
     Told("2026-06-11 11:00", "ben", InterviewHeld(
-        session="i-06", cycle="co-op", participants=people(14), minutes=62,
+        session="i-06", cycle="co-op", site="shed-birkenhead", participants=people(14), minutes=62,
         place=PlaceKind.WORKPLACE, interviewers=("ben",), topic="From volunteer to treasurer",
         payments=vouchers(25, 14))),
     Told("2026-06-11 12:05", "ben", MediaCaptured(
@@ -163,17 +165,20 @@ SEEN = (
         made_by=Transcriber.PERSON, sha256=digest_of("t-05"), language="en-GB", words=8030,
         pseudonymised=True)),
     Told("2026-07-02 17:00", "fay", FocusGroupHeld(
-        session="f-04", cycle="co-op", participants=people(24, 27, 29, 30), minutes=65,
+        session="f-04", cycle="co-op", site="library-knowsley",
+        participants=people(24, 27, 29, 30), minutes=65,
         place=PlaceKind.PUBLIC_SPACE, moderators=("fay",), groups=(YOUNG,),
         topic="Whose co-operative is it?", payments=vouchers(20, 24, 27, 29, 30),
         adjustments="On the grass behind the library; no tables.")),
     Told("2026-07-15 13:00", "fay", FocusGroupHeld(
-        session="f-05", cycle="co-op", participants=people(16, 18, 19, 20, 21, 22), minutes=70,
+        session="f-05", cycle="co-op", site="carers-bootle",
+        participants=people(16, 18, 19, 20, 21, 22), minutes=70,
         place=PlaceKind.COMMUNITY_VENUE, moderators=("fay",), groups=(CARERS,),
         topic="Work you can leave at ten minutes' notice",
         payments=vouchers(20, 16, 18, 19, 20, 21, 22))),
     Told("2026-08-12 18:00", "cora", ObservationMade(
-        session="o-04", cycle="co-op", minutes=140, place=PlaceKind.COMMUNITY_VENUE,
+        session="o-04", cycle="co-op", site="pantry-toxteth",
+        minutes=140, place=PlaceKind.COMMUNITY_VENUE,
         participants=people(2, 6, 8), people_present=38, observers=("cora",), groups=(KITCHEN,),
         topic="The first Wednesday",
         notes="One of the first cooks came only to eat. She sent the soup back for salt.")),
@@ -271,7 +276,8 @@ LEARNED = (
     Told("2026-11-10 18:30", "dev", FindingValidated(
         finding="owning-changes-asking", participants=people(6, 10, 14), groups=(SHED, KITCHEN))),
     Told("2026-11-17 18:00", "fay", WorkshopHeld(
-        workshop="w-16", cycle="co-op", groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS),
+        workshop="w-16", cycle="co-op", site="pantry-toxteth",
+        groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS),
         participants=people(2, 4, 6, 7, 8, 10, 14, 16, 21, 22, 24, 27, 29, 32, 34, 36),
         facilitators=("fay", "cora"), topic="Where are we, and what is the weather doing?",
         focus="Panels, prices and patience", technique="dot map", week=36,

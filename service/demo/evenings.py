@@ -36,7 +36,8 @@ PLANNING = (
         cycle="evenings", title="Somewhere to go on a weekday evening",
         question="What would make it easier to be among people when the week gets heavy?")),
     Told("2024-11-12 18:00", "cora", WorkshopHeld(
-        workshop="w-01", cycle="evenings", participants=people(1, 2, 3, 5, 7, 9, 10, 13, 16, 19,
+        workshop="w-01", cycle="evenings", site="pantry-toxteth",
+        participants=people(1, 2, 3, 5, 7, 9, 10, 13, 16, 19,
             24, 25, 31),
         groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS), facilitators=("cora", "fay"),
         topic="Who we are to each other", focus="What a good week looks like",
@@ -47,7 +48,8 @@ PLANNING = (
         notes="Loud, in the good way. The map of a good week is mostly kitchens."),
         phase=Phase.RECONNAISSANCE),
     Told("2024-11-19 18:00", "fay", WorkshopHeld(
-        workshop="w-02", cycle="evenings", participants=people(1, 4, 7, 10, 11, 12, 16, 17, 18, 23,
+        workshop="w-02", cycle="evenings", site="pantry-toxteth",
+        participants=people(1, 4, 7, 10, 11, 12, 16, 17, 18, 23,
             24, 26, 32),
         groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS), facilitators=("fay", "gus"),
         topic="Asset walk", focus="What is already here within ten minutes' walk",
@@ -101,7 +103,8 @@ PLANNING = (
 
 ACTING = (
     Told("2025-01-07 18:00", "cora", WorkshopHeld(
-        workshop="w-03", cycle="evenings", participants=people(1, 2, 5, 7, 9, 10, 16, 19, 24, 31),
+        workshop="w-03", cycle="evenings", site="pantry-toxteth",
+        participants=people(1, 2, 5, 7, 9, 10, 16, 19, 24, 31),
         groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS), facilitators=("cora", "dev"),
         topic="From wish to plan", focus="Who does what by when, with what we have",
         technique="if-then-because cards", week=9, payments=vouchers(20, 1, 2, 5, 7, 9, 10, 16, 19,

@@ -45,7 +45,7 @@ from service.demo.telling import Told, digest_of, people, vouchers
 
 SESSIONS = (
     Told("2025-02-04 11:00", "ben", InterviewHeld(
-        session="i-01", cycle="evenings", participants=people(1), minutes=65,
+        session="i-01", cycle="evenings", site="pantry-toxteth", participants=people(1), minutes=65,
         place=PlaceKind.COMMUNITY_VENUE, interviewers=("ben",), topic="A week, hour by hour",
         payments=vouchers(25, 1), notes="Peeled potatoes throughout. So did I.")),
     Told("2025-02-04 12:10", "ben", MediaCaptured(
@@ -61,26 +61,31 @@ SESSIONS = (
         transcript="t-01", participant="P-01", result=CheckResult.CHANGES_ASKED,
         comments="It was my sister who left, not my daughter. Put that right and it's me.")),
     Told("2025-02-18 18:30", "cora", ObservationMade(
-        session="o-01", cycle="evenings", minutes=150, place=PlaceKind.COMMUNITY_VENUE,
+        session="o-01", cycle="evenings", site="pantry-toxteth",
+        minutes=150, place=PlaceKind.COMMUNITY_VENUE,
         participants=people(1, 2, 5, 10), people_present=27, observers=("cora",), groups=(KITCHEN,),
         topic="The second week of the open kitchen",
         notes="The door is heavy and opens outwards. Three people read the sign and walked on. "
         "After eight, Len held it open with his foot and nobody walked on.")),
     Told("2025-03-12 13:00", "fay", FocusGroupHeld(
-        session="f-01", cycle="evenings", participants=people(16, 17, 18, 19, 20), minutes=80,
+        session="f-01", cycle="evenings", site="carers-bootle",
+        participants=people(16, 17, 18, 19, 20), minutes=80,
         place=PlaceKind.COMMUNITY_VENUE, moderators=("fay",), groups=(CARERS,),
         topic="What it takes to leave the house", payments=vouchers(20, 16, 17, 18, 19, 20),
         adjustments="Held while the sitting service was at their homes.")),
     Told("2025-03-27 17:30", "dev", ObservationMade(
-        session="o-02", cycle="evenings", minutes=120, place=PlaceKind.COMMUNITY_VENUE,
+        session="o-02", cycle="evenings", site="shed-birkenhead",
+        minutes=120, place=PlaceKind.COMMUNITY_VENUE,
         participants=people(9, 10, 13), people_present=14, observers=("dev",), groups=(SHED,),
         topic="A toaster, four men and an hour", notes="The toaster was mended in ten minutes.")),
     Told("2025-04-10 17:00", "gus", FocusGroupHeld(
-        session="f-02", cycle="evenings", participants=people(24, 25, 26), minutes=70,
+        session="f-02", cycle="evenings", site="library-knowsley",
+        participants=people(24, 25, 26), minutes=70,
         place=PlaceKind.SERVICE_PREMISES, moderators=("gus",), groups=(YOUNG,),
         topic="Why we are not at the kitchen", payments=vouchers(20, 24, 25, 26))),
     Told("2025-05-08 15:00", "ben", InterviewHeld(
-        session="i-02", cycle="evenings", participants=people(10), minutes=50,
+        session="i-02", cycle="evenings", site="shed-birkenhead",
+        participants=people(10), minutes=50,
         place=PlaceKind.WORKPLACE, interviewers=("ben", "dev"), topic="After the yard closed",
         payments=vouchers(25, 10))),
     Told("2025-05-08 15:55", "ben", MediaCaptured(
@@ -95,12 +100,13 @@ SESSIONS = (
         transcript="t-02", participant="P-10", result=CheckResult.CONFIRMED,
         comments="Word for word. I'd forgotten I said that about my dad.")),
     Told("2025-04-15 18:00", "cora", WorkshopHeld(
-        workshop="w-04", cycle="evenings", groups=(KITCHEN, CARERS, YOUNG),
+        workshop="w-04", cycle="evenings", site="pantry-toxteth", groups=(KITCHEN, CARERS, YOUNG),
         participants=people(2, 4, 7, 16, 19, 24), facilitators=("cora", "fay"),
         topic="Listening, third evening", focus="Silence, and what to do with your hands",
         technique="role play in threes", week=23)),
     Told("2025-05-14 18:00", "fay", WorkshopHeld(
-        workshop="w-05", cycle="evenings", groups=(KITCHEN, SHED, GROWERS),
+        workshop="w-05", cycle="evenings", site="allotment-st-helens",
+        groups=(KITCHEN, SHED, GROWERS),
         participants=people(1, 3, 5, 9, 10, 31, 32), facilitators=("fay",),
         topic="What the pictures say", focus="Photographs of evenings, before and now",
         technique="photovoice", week=27), entered="2025-06-03 10:00",
@@ -228,7 +234,8 @@ LOOKING_BACK = (
         so_what="Nobody planned that. It's the best thing there.",
         now_what="Don't plan it. Leave room for it.")),
     Told("2025-07-29 18:00", "fay", WorkshopHeld(
-        workshop="w-06", cycle="evenings", groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS),
+        workshop="w-06", cycle="evenings", site="pantry-toxteth",
+        groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS),
         participants=people(1, 2, 3, 5, 6, 9, 10, 13, 14, 16, 18, 19, 21, 24, 25, 27, 31, 34),
         facilitators=("fay", "cora"), topic="Half a year of evenings",
         focus="What, so what, now what", technique="ripple mapping", week=38,

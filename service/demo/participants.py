@@ -1,15 +1,24 @@
 """The participants: five groups in five boroughs, and what each allowed, declined or took back."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import NamedTuple
 
-from domain.consent import ConsentDeclined, ConsentGiven, Method
+from domain.consent import (
+    ConsentDeclined,
+    ConsentGiven,
+    ConsentRequested,
+    LawfulBasis,
+    Method,
+    SpecialCategoryBasis,
+)
+from domain.documents import DocumentFormat
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
 from domain.vocabulary import Channel
 from domain.withdrawal import ConsentWithdrawn, WithdrawalScope
-from service.demo.telling import Told, london
+from service.demo.telling import Told, digest_of, london
 
+FORM, SHEET = "consent form", "information sheet"  # each with its version: see `document`
 KITCHEN = "kitchen-toxteth"
 SHED = "repair-birkenhead"
 CARERS = "carers-bootle"
@@ -35,6 +44,7 @@ class Person(NamedTuple):
     met_by: str
     declined: tuple[Permission, ...] = ()
     because: str | None = None
+    interpreter: str | None = None
 
 
 PEOPLE = (
@@ -80,9 +90,11 @@ PEOPLE = (
     Person("P-32", "Ifeoma", GROWERS, "26-59", "2024-10-26 11:20", "ben"),
     Person("P-33", "Stan", GROWERS, "60+", "2024-10-26 11:40", "ben", AUDIO + ARCHIVE,
            "Would rather it was written down by a person."),
-    Person("P-34", "Olena", GROWERS, "26-59", "2025-05-17 11:00", "ben"),
+    Person("P-34", "Olena", GROWERS, "26-59", "2025-05-17 11:00", "ben",
+           interpreter="Iryna Makebelieve"),
     Person("P-35", "Dot", GROWERS, "60+", "2025-10-18 11:00", "ben"),
-    Person("P-36", "Petro", GROWERS, "26-59", "2026-02-07 11:10", "ben"),
+    Person("P-36", "Petro", GROWERS, "26-59", "2026-02-07 11:10", "ben",
+           interpreter="Iryna Makebelieve"),
 )  # fmt: skip
 
 
@@ -93,7 +105,9 @@ def arrivals() -> list[Told]:
 
 def _first_evening(person: Person) -> list[Told]:
     came = london(person.came)
-    read = (came + timedelta(minutes=25)).strftime("%Y-%m-%d %H:%M")  # time to read the sheet
+    asked, read = (
+        (came + timedelta(minutes=minutes)).strftime("%Y-%m-%d %H:%M") for minutes in (5, 30)
+    )
     version = "1.1" if person.came < "2025-09-22" else "2.0"
     enrolled = ParticipantEnrolled(
         participant=person.participant,
@@ -102,13 +116,29 @@ def _first_evening(person: Person) -> list[Told]:
         name=f"{person.first_name} Makebelieve",
         contact=f"A note left at the {person.group} table finds them.",
     )
-    given = ConsentGiven(
+    requested = ConsentRequested(
         participant=person.participant,
-        permissions=tuple(p for p in ASKED_OF_EVERYONE if p not in person.declined),
+        permissions=ASKED_OF_EVERYONE,
         form_version=version,
+        form_sha256=digest_of(f"{FORM} {version}"),
         information_sheet_version=version,
+        information_sheet_sha256=digest_of(f"{SHEET} {version}"),
+        language="en",
+        document_format=DocumentFormat.LARGE_PRINT if person.ages == "60+" else None,
     )
-    evening = [Told(person.came, person.met_by, enrolled), Told(read, person.met_by, given)]
+    given = agreed(
+        read,
+        person.met_by,
+        person.participant,
+        *(p for p in ASKED_OF_EVERYONE if p not in person.declined),
+        version=version,
+        interpreter=person.interpreter,
+    )
+    evening = [
+        Told(person.came, person.met_by, enrolled),
+        Told(asked, person.met_by, requested),
+        given,
+    ]
     if person.declined:
         declined = ConsentDeclined(
             participant=person.participant,
@@ -120,21 +150,34 @@ def _first_evening(person: Person) -> list[Told]:
     return evening
 
 
-def _later(number: int, *permissions: Permission, note: str | None = None) -> ConsentGiven:
-    return ConsentGiven(
-        participant=f"P-{number:02}",
-        permissions=permissions,
-        form_version="2.0",
-        information_sheet_version="2.0",
-        note=note,
-    )
+def agreed(
+    when: str,
+    by: str,
+    participant: str,
+    *permissions: Permission,
+    version: str = "2.0",
+    method: Method = Method.WRITTEN,
+    witness: str | None = None,
+    interpreter: str | None = None,
+    valid_until: date | None = None,
+    note: str | None = None,
+) -> Told:
+    """A consent with all that a form says: signed and dated on the spot, by the participant."""
+    return Told(when, by, ConsentGiven(
+        participant=participant, permissions=permissions,
+        form_version=version, form_sha256=digest_of(f"{FORM} {version}"),
+        information_sheet_version=version,
+        information_sheet_sha256=digest_of(f"{SHEET} {version}"),
+        language="en", method=method, signed_on=london(when).date(), taken_by=by,
+        minutes_to_read=25, valid_until=valid_until, interpreted=interpreter is not None,
+        lawful_basis=LawfulBasis.PUBLIC_TASK, special_category_basis=SpecialCategoryBasis.RESEARCH,
+        witness=witness, interpreter=interpreter, note=note))  # fmt: skip
 
 
 CHANGES_OF_MIND = (
-    Told("2024-11-20 18:20", "cora", ConsentGiven(
-        participant="P-01", permissions=(Permission.CREDIT_BY_NAME,), form_version="1.1",
-        method=Method.VERBAL_WITNESSED, witness="A neighbour at the kitchen",
-        note="Cannot read small print; the sheet was read aloud, twice.")),
+    agreed("2024-11-20 18:20", "cora", "P-01", Permission.CREDIT_BY_NAME, version="1.1",
+           method=Method.VERBAL_WITNESSED, witness="A neighbour at the kitchen",
+           note="Cannot read small print; the sheet was read aloud, twice."),
     Told("2025-04-02 19:10", "dev", ConsentWithdrawn(
         participant="P-11", permissions=PHOTO,
         words="My lad saw the poster at work and asked was I poorly. Take me off, no hard feelings."
@@ -143,20 +186,21 @@ CHANGES_OF_MIND = (
         participant="P-17", permissions=ASKED_OF_EVERYONE,
         scope=WithdrawalScope.NO_FURTHER_CONTACT,
         words="Mum has moved in with me and I have nothing left over. Please don't ring.")),
-    Told("2025-09-30 18:05", "cora", _later(
-        1, Permission.VIDEO, Permission.QUOTE_NAMED, Permission.MACHINE_TRANSCRIPTION)),
-    Told("2025-09-30 18:15", "cora", _later(2, Permission.VIDEO)),
+    agreed("2025-09-30 18:05", "cora", "P-01", Permission.VIDEO, Permission.QUOTE_NAMED,
+           Permission.MACHINE_TRANSCRIPTION),
+    agreed("2025-09-30 18:15", "cora", "P-02", Permission.VIDEO),
     Told("2025-09-30 18:25", "cora", ConsentDeclined(
         participant="P-03", permissions=(Permission.VIDEO,), form_version="2.0",
         note="My hair.")),
-    Told("2025-10-02 17:30", "dev", _later(
-        10, Permission.VIDEO, Permission.MACHINE_TRANSCRIPTION, Permission.CREDIT_BY_NAME)),
+    agreed("2025-10-02 17:30", "dev", "P-10", Permission.VIDEO, Permission.MACHINE_TRANSCRIPTION,
+           Permission.CREDIT_BY_NAME),
     Told("2025-10-02 17:40", "dev", ConsentDeclined(
         participant="P-13", permissions=(Permission.MACHINE_TRANSCRIPTION,), form_version="2.0",
         note="A person can listen to it. That was the deal.")),
-    Told("2025-10-09 17:15", "fay", _later(
-        24, Permission.PHOTO_PUBLISHED, Permission.CREDIT_BY_NAME, Permission.QUOTE_NAMED)),
-    Told("2025-10-18 11:30", "ben", _later(32, Permission.SHARE_WITH_PARTNER, Permission.REUSE)),
+    agreed("2025-10-09 17:15", "fay", "P-24", Permission.CREDIT_BY_NAME, Permission.QUOTE_NAMED),
+    agreed("2025-10-09 17:20", "fay", "P-24", Permission.PHOTO_PUBLISHED,
+           valid_until=date(2026, 10, 8), note="For a year, and then ask me again."),
+    agreed("2025-10-18 11:30", "ben", "P-32", Permission.SHARE_WITH_PARTNER, Permission.REUSE),
     Told("2026-02-03 20:15", "pia", ConsentWithdrawn(
         participant="P-07", permissions=AUDIO,
         words="I listened back to my interview and I sound like my mother. Keep what you have, "
@@ -164,8 +208,8 @@ CHANGES_OF_MIND = (
     Told("2026-04-15 16:40", "fay", ConsentWithdrawn(
         participant="P-26", permissions=(Permission.INTERVIEW,),
         words="I've started a job and I'd rather not go back over that year.")),
-    Told("2026-05-07 17:20", "fay", _later(
-        26, Permission.RECEIVE_FINDINGS, note="Asked again to be sent what comes of it.")),
+    agreed("2026-05-07 17:20", "fay", "P-26", Permission.RECEIVE_FINDINGS, version="2.1",
+           note="Asked again to be sent what comes of it."),
     Told("2026-08-19 12:10", "sol", ConsentWithdrawn(
         participant="P-30", permissions=ASKED_OF_EVERYONE, scope=WithdrawalScope.NO_FURTHER_USE,
         words="I was sixteen weeks out of hospital when I said yes. I want it all taken out."),

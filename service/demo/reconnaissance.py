@@ -1,8 +1,5 @@
-"""Opening, approval and reconnaissance: who is here, what troubles them, what they already have."""
+"""Opening and reconnaissance: who is here, what troubles them, what they already have."""
 
-from datetime import date
-
-from domain.ethics import Activity, OpinionGiven, Outcome
 from domain.membership import MemberJoined, MemberLeft, Role, StudyOpened
 from domain.people import GroundRulesAgreed, StakeholderEngaged, StakeholderKind
 from domain.reconnaissance import AssetKind, AssetMapped, ConcernStated
@@ -34,24 +31,9 @@ STUDY_AND_TEAM = (
         member="gus", role=Role.FACILITATOR, name="Gus Pretend", approved_personnel=True)),
     Told("2024-09-19 09:30", "ada", MemberJoined(
         member="vera", role=Role.VIEWER, name="Vera Pretend")),
-    Told("2024-09-26 15:00", "erin", OpinionGiven(
-        opinion="rec-2024-118", committee="Made-up University Research Ethics Committee",
-        outcome=Outcome.FAVOURABLE_WITH_CONDITIONS, activities=tuple(Activity),
-        valid_from=date(2024, 10, 1), valid_to=date(2025, 12, 31), max_participants=40,
-        conditions=(
-            "Somebody trained to listen is present whenever people talk about their own crises.",
-            "The information sheet is offered read aloud, and nobody signs on the first visit "
-            "unless they ask to.",
-        ),
-        note="The committee liked that participants can withdraw without talking to the team.")),
     Told("2024-11-21 09:00", "ada", MemberJoined(
         member="pia", role=Role.PARTICIPANT, participant="P-07", name="Pia Makebelieve"),
         reason="She asked to see the record for herself, and to vote from her own phone."),
-    Told("2025-09-18 16:00", "erin", OpinionGiven(
-        opinion="rec-2025-094", committee="Made-up University Research Ethics Committee",
-        outcome=Outcome.FAVOURABLE, activities=tuple(Activity),
-        valid_from=date(2025, 9, 22), valid_to=date(2027, 3, 31), max_participants=60,
-        note="Extension by fifteen months; video added; sheet and form in version 2.0.")),
     Told("2025-09-26 17:00", "ada", MemberLeft(member="gus"),
         reason="A permanent post elsewhere. The young people made him a card with a goose on it."),
 )  # fmt: skip

@@ -35,6 +35,7 @@ class Told(NamedTuple):
     reason: str | None = None
     on_behalf_of: str | None = None
     channel: Channel = Channel.API
+    rests_on: str | None = None  # what an audit's finding points to: "ObservationMade session:o-03"
 
 
 def london(when: str) -> datetime:

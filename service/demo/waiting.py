@@ -58,7 +58,8 @@ PLANNED = (
         question="How can the months on a waiting list be made bearable, by people who have been "
         "on one?", parents=(Parent(cycle="evenings", edge=Edge.SPAWNED_FROM),))),
     Told("2025-06-24 18:00", "fay", WorkshopHeld(
-        workshop="w-07", cycle="waiting", groups=(KITCHEN, CARERS, YOUNG, GROWERS),
+        workshop="w-07", cycle="waiting", site="carers-bootle",
+        groups=(KITCHEN, CARERS, YOUNG, GROWERS),
         participants=people(2, 4, 6, 16, 19, 24, 27, 28, 32, 34), facilitators=("fay", "gus"),
         topic="Nineteen weeks, drawn", focus="What happens in them, and what does not",
         technique="timeline on a roll of wallpaper", week=2,
@@ -129,7 +130,7 @@ DONE = (
         needs="A named clinician who will sign",
         why="Nobody is against it. Nobody is allowed to be for it.")),
     Told("2025-10-07 18:00", "cora", WorkshopHeld(
-        workshop="w-08", cycle="waiting", groups=(KITCHEN, YOUNG),
+        workshop="w-08", cycle="waiting", site="pantry-toxteth", groups=(KITCHEN, YOUNG),
         participants=people(2, 4, 6, 7, 8, 24, 27), facilitators=("cora", "ben"),
         topic="Writing the card", focus="Twelve lines, no acronyms", technique="paper prototype",
         week=17, payments=vouchers(20, 2, 4, 6, 7, 8, 24, 27),
@@ -139,7 +140,7 @@ DONE = (
     Told("2025-10-30 17:00", "fay", MilestoneReached(
         action="quiet-room", milestone="The quiet room is open, and has a rule: no questions")),
     Told("2025-11-18 18:00", "fay", WorkshopHeld(
-        workshop="w-09", cycle="waiting", groups=(YOUNG, KITCHEN),
+        workshop="w-09", cycle="waiting", site="library-knowsley", groups=(YOUNG, KITCHEN),
         participants=people(8, 24, 25, 27, 28, 29), facilitators=("fay",),
         topic="What the room is for", focus="Who it is for, and who decides",
         technique="forum theatre", week=23, payments=vouchers(20, 8, 24, 25, 27, 28, 29))),
@@ -151,7 +152,8 @@ DONE = (
         action="waiting-card", amount=8650, currency="GBP",
         purpose="Printing, in three languages and large print")),
     Told("2026-01-27 18:00", "dev", WorkshopHeld(
-        workshop="w-10", cycle="waiting", groups=(KITCHEN, SHED, CARERS, GROWERS),
+        workshop="w-10", cycle="waiting", site="shed-birkenhead",
+        groups=(KITCHEN, SHED, CARERS, GROWERS),
         participants=people(1, 2, 10, 14, 15, 16, 21, 22, 32, 35), facilitators=("dev", "fay"),
         topic="Half way", focus="What would we tell somebody on day one?",
         technique="letters to a stranger", week=33)),
@@ -170,10 +172,11 @@ DONE = (
 
 SEEN = (
     Told("2025-10-28 14:00", "ben", InterviewHeld(
-        session="i-03", cycle="waiting", participants=people(2), minutes=55, place=PlaceKind.HOME,
+        session="i-03", cycle="waiting", site="at-home",
+        participants=people(2), minutes=55, place=PlaceKind.HOME,
         interviewers=("ben", "cora"), topic="Five months on the list", payments=vouchers(25, 2))),
     Told("2025-11-12 19:30", "ben", InterviewHeld(
-        session="i-04", cycle="waiting", participants=people(7), minutes=48,
+        session="i-04", cycle="waiting", site="by-telephone", participants=people(7), minutes=48,
         place=PlaceKind.TELEPHONE, interviewers=("ben",), topic="Waiting with children",
         payments=vouchers(25, 7), adjustments="By phone, after bedtime.")),
     Told("2025-11-12 20:20", "ben", MediaCaptured(
@@ -189,12 +192,14 @@ SEEN = (
         transcript="t-03", participant="P-07", result=CheckResult.PARTS_TAKEN_BACK,
         comments="Take out the bit about the school. The rest can stay.")),
     Told("2025-12-04 17:00", "fay", FocusGroupHeld(
-        session="f-03", cycle="waiting", participants=people(24, 25, 27, 28, 29), minutes=75,
+        session="f-03", cycle="waiting", site="library-knowsley",
+        participants=people(24, 25, 27, 28, 29), minutes=75,
         place=PlaceKind.COMMUNITY_VENUE, moderators=("fay",), groups=(YOUNG,),
         topic="A room that wants nothing", payments=vouchers(20, 24, 25, 27, 28, 29),
         notes="Twelve minutes of it were silence. Nobody minded.")),
     Told("2026-01-15 18:30", "cora", ObservationMade(
-        session="o-03", cycle="waiting", minutes=90, place=PlaceKind.COMMUNITY_VENUE,
+        session="o-03", cycle="waiting", site="pantry-toxteth",
+        minutes=90, place=PlaceKind.COMMUNITY_VENUE,
         participants=people(32, 34), people_present=19, observers=("cora",), groups=(GROWERS,),
         topic="The form table on a wet Tuesday",
         notes="The chair beside the form-filler matters more than the one opposite."),
@@ -207,7 +212,8 @@ SEEN = (
         transcript="t-04", media="m-06", kind=MediaKind.VIDEO, participants=people(1, 10),
         made_by=Transcriber.MACHINE, sha256=digest_of("t-04"), language="en-GB", words=690)),
     Told("2026-02-12 16:00", "fay", InterviewHeld(
-        session="i-05", cycle="waiting", participants=people(24, 28), minutes=40,
+        session="i-05", cycle="waiting", site="library-knowsley",
+        participants=people(24, 28), minutes=40,
         place=PlaceKind.COMMUNITY_VENUE, interviewers=("fay",), topic="Before there was a label",
         payments=vouchers(25, 24, 28))),
     Told("2025-12-16 19:00", "ben", IndicatorMeasured(
@@ -263,7 +269,8 @@ LEARNED = (
         so_what="It's weird when somebody writes down what you said and then does it.",
         turning_point=True, priorities_changed=("quiet-room",)), channel=Channel.FIELD_FORM),
     Told("2026-03-03 18:00", "fay", WorkshopHeld(
-        workshop="w-11", cycle="waiting", groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS),
+        workshop="w-11", cycle="waiting", site="pantry-toxteth",
+        groups=(KITCHEN, SHED, CARERS, YOUNG, GROWERS),
         participants=people(2, 4, 6, 7, 8, 10, 14, 16, 19, 21, 22, 24, 28, 29, 32, 34, 36),
         facilitators=("fay", "dev"), topic="What did waiting teach us?",
         focus="What, so what, now what", technique="river of life", week=38,
