@@ -42,8 +42,10 @@ class Bell:
         self._listeners.add(event)
 
         async def rung() -> None:
+            # Not `wait_for`: before Python 3.12 it loses a cancellation that comes with the ring.
             with suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), POLL)
+                async with asyncio.timeout(POLL):
+                    await event.wait()
             event.clear()
 
         try:
