@@ -1,0 +1,159 @@
+"""Leaves: what the sealed record says of each event, in lines of metadata and hashes.
+
+A leaf is ASCII, with a line feed after every line, made at the append and stored as it is; nothing
+that is hashed is ever written anew. It holds no personal data: of the event's content there are
+only commitments, which tell nothing without their salt.
+
+    par-leaf/1
+    <origin>                        <host>/parcycle/<study>
+    <event uuid>
+    <type>/<schema>
+    <recorded_at>                   2026-11-23T09:30:00.000000Z
+    <occurred_at>
+    <actor pseudonym>
+    tag <tag>                       zero or more, sorted, each once
+    pub <commitment>                to the public part
+    enc <path> <subjects> <key version> <SHA-256 of the blob> <commitment>
+                                    zero or more, sorted by path; subjects sorted, joined by ','
+    erase <subject>                 zero or more, sorted, each once
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+
+LEAF_BYTES = 65_535  # an entry's length has 16 bits: C2SP tlog-tiles, section Log Entries
+TIME_BYTES = len("2026-11-23T09:30:00.000000Z")
+SALT_BYTES = 32
+PUBLIC = "pub"  # the path of the public part
+
+VALUES = re.compile("[!-~]+")  # printable ASCII but for the space, which parts values in a line
+
+
+class LeafTooLong(Exception):
+    """The event names more than a leaf can hold."""
+
+
+class UnfitForLeaf(Exception):
+    """A value that would not stand in a leaf as one word."""
+
+
+class SealedField(Struct, frozen=True, kw_only=True):
+    """A personal field sealed for its subjects: its ciphertext, and what the leaf says of it."""
+
+    path: str
+    subjects: tuple[str, ...]  # sorted, each once
+    key_version: int
+    blob: bytes
+    digest: bytes  # SHA-256 of the blob
+    commitment: bytes
+
+
+class LeafAroundTime(NamedTuple):
+    """A leaf but for `recorded_at`, which the study's lock decides: `before`, then it, `after`."""
+
+    before: str
+    after: str
+
+
+def commitment(salt: bytes, event_id: UUID, path: str, data: bytes) -> bytes:
+    """What binds a leaf to a part of its event: SHA-256 over the part under a salt of 32 bytes.
+
+    Who has salt and data can check it; who has neither cannot guess the data from it. The first
+    byte keeps it apart from the hashes of the tree (RFC 6962, 2.1: 0 for leaves, 1 for nodes).
+    """
+    named = path.encode("ascii")
+    return hashlib.sha256(
+        b"\x02par-commit/1\x00%b%b%b%b%b"
+        % (salt, event_id.bytes, len(named).to_bytes(2, "big"), named, data)
+    ).digest()
+
+
+def public_part(envelope: bytes, payload: bytes) -> bytes:
+    """The data of the part `pub`: the envelope's JSON, a line feed, the payload's JSON."""
+    return b"%b\n%b" % (envelope, payload)
+
+
+def in_leaf(moment: datetime) -> str:
+    """A moment as leaves write it: in UTC, to the microsecond. It must know its time zone."""
+    if moment.tzinfo is None:
+        raise UnfitForLeaf(f"{moment.isoformat()} does not say its offset from UTC.")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def leaf_around_time(
+    *,
+    origin: str,
+    event_id: UUID,
+    type_: str,
+    schema: int,
+    occurred_at: datetime,
+    actor: str,
+    tags: Iterable[str],
+    public: bytes,
+    sealed: Sequence[SealedField] = (),
+    erased: Iterable[str] = (),
+) -> LeafAroundTime:
+    """The leaf of an event that is about to be appended; `public` commits to its public part.
+
+    Raises `UnfitForLeaf` and `LeafTooLong`.
+    """
+    subjects = sorted(set(erased))
+    about = sorted(set(tags))
+    values = [origin, type_, actor, *about, *subjects]
+    lines = ["", in_leaf(occurred_at), actor]
+    lines += [f"tag {tag}" for tag in about]
+    lines.append(f"pub {public.hex()}")
+    if sealed:
+        fields = sorted(sealed, key=lambda field: field.path)
+        for field in fields:
+            values += [field.path, *field.subjects]
+            lines.append(_enc(field))
+        _require_a_path_each(fields)
+    lines += [f"erase {subject}" for subject in subjects]
+    lines.append("")
+    if not all(values) or not VALUES.fullmatch("".join(values)):
+        _refuse(values)
+    before = f"par-leaf/1\n{origin}\n{event_id}\n{type_}/{schema}\n"
+    after = "\n".join(lines)
+    if (length := len(before) + TIME_BYTES + len(after)) > LEAF_BYTES:
+        raise LeafTooLong(
+            f"{type_} names too much for one event: its leaf would have {length:,} bytes, and at "
+            f"most {LEAF_BYTES:,} are possible. Record it in several events."
+        )
+    return LeafAroundTime(before, after)
+
+
+def leaf(around: LeafAroundTime, recorded_at: datetime) -> bytes:
+    """The whole leaf, as the database joins it."""
+    return f"{around.before}{in_leaf(recorded_at)}{around.after}".encode("ascii")
+
+
+def _enc(field: SealedField) -> str:
+    subjects = ",".join(field.subjects)
+    if not field.subjects or subjects.count(",") >= len(field.subjects):
+        raise UnfitForLeaf(
+            f"{field.path}: its subjects {list(field.subjects)} cannot be told apart in a leaf."
+        )
+    digest, committed = field.digest.hex(), field.commitment.hex()
+    return f"enc {field.path} {subjects} {field.key_version} {digest} {committed}"
+
+
+def _require_a_path_each(fields: Sequence[SealedField]) -> None:
+    """A commitment is to a path: two parts of one path could stand for one another."""
+    paths = [PUBLIC, *(field.path for field in fields)]
+    if len(set(paths)) < len(paths):
+        raise UnfitForLeaf(f"Two parts of one event have the same path, of {paths}.")
+
+
+def _refuse(values: Iterable[str]) -> None:
+    unfit = [value for value in values if not VALUES.fullmatch(value)]
+    raise UnfitForLeaf(
+        f"{unfit[0]!r} cannot stand in a leaf: only printable ASCII without spaces can, and "
+        "something. Use an identifier."
+    )
