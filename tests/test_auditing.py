@@ -124,7 +124,8 @@ def test_the_audit_prints_twenty_answers_and_does_not_fail_by_itself(told: Datab
             each.lstrip().startswith(f"{number}. ") and each.endswith(words)
             for each in done.stdout.splitlines()
         ), words
-    assert "breach: p-1's consent of 08 January 2026 is not dated. (event 5)" in done.stdout
+    found = "breach: p-1's consent of 08 January 2026 is not dated, names no information sheet."
+    assert f"{found} (event 5)" in done.stdout
     assert "\x1b" not in done.stdout
 
     strict = parcycle("audit", "maize", "--fail-on", "breach", **url)

@@ -205,9 +205,11 @@ def test_workshops_and_ballots_are_imported(database: Database, tmp_path: Path) 
 
 def test_what_is_exported_is_imported_to_the_same(told: Database, tmp_path: Path) -> None:
     url, file = {"DATABASE_URL": told.service_url}, tmp_path / "maize.jsonl"
+    count = len(asyncio.run(events_of(told.service_url, "maize")))
     done = parcycle("export", "maize", file, "--member", "ana", **url)
     assert done.returncode == 0, done.stderr
-    count = len(asyncio.run(events_of(told.service_url, "maize")))
+    on_record = asyncio.run(events_of(told.service_url, "maize"))
+    assert [row["type"] for row in on_record[count:]] == ["IdentifiableDataRead"]  # the copy itself
     assert f"{count} events." in " ".join(done.stdout.split())
     assert file.stat().st_mode & 0o777 == 0o600
     assert len(file.read_text().splitlines()) == count

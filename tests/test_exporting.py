@@ -30,8 +30,8 @@ from tests.told_study import told
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 
 # What is not the same in a study that was imported: whose record it is, which events, when it was
-# recorded, by which request; and what follows from these.
-ANEW = {"study", "event_id", "recorded_at", "lateness", "request_id"}
+# recorded (and so known), by which request; and what follows from these.
+ANEW = {"study", "event_id", "recorded_at", "lateness", "request_id", "known_from", "known_to"}
 ELSEWHERE = "copied-elsewhere"
 
 

@@ -234,7 +234,7 @@ def test_an_event_of_a_later_release_stops_only_those_that_read_it(database: Dat
                 pass
             ((register, _, at, error),) = await stopped_registers(pool)
             assert (register, at) == ("counted", 21)
-            assert error.startswith("Unreadable in entries, entries.py:")
+            assert error.startswith("Unreadable in _read, entries.py:")
             assert await position_of(pool, "cycles", STUDY) == 22
 
     run(story())

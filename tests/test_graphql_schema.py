@@ -11,8 +11,10 @@ from graphql import (
     build_schema,
 )
 
-from domain.commands import command_types
+from domain.commands import all_commands, command_types
+from domain.readings import IdentifiableDataRead
 from domain.vocabulary import event_types
+from domain.withdrawal import ConsentWithdrawn
 from service.graphql_schema import schema
 from service.proposals import verb
 
@@ -55,6 +57,9 @@ def test_every_command_has_its_mutation(command: type) -> None:
 
 
 def test_every_event_has_exactly_one_command() -> None:
-    assert sorted(command.EVENT.TOPIC for command in command_types()) == sorted(
+    by_the_service = [each.EVENT for each in all_commands() if each not in command_types()]
+    assert by_the_service == [ConsentWithdrawn, IdentifiableDataRead]  # the first by a code
+    offered = [command.EVENT.TOPIC for command in command_types()]
+    assert sorted([*offered, IdentifiableDataRead.TOPIC]) == sorted(
         event.TOPIC for event in event_types()
     )

@@ -225,6 +225,7 @@ def told() -> list[str]:
        referredTo="Social care", what="A worry.")
     on("04-23", "fileReport", report="rep-1", kind="adverse_event", sha256=DIGEST, note="By post.",
        about=["adverse_event:ae-1", "deviation:d-1"])
+    on("04-23", "fileReport", report="rep-2", kind="withdrawals", about=["participant:p-1"])
     on("04-23", "openAudit", "eva", audit="au-1", committee="University REC", note="Routine.")
     on("04-23", "raiseFinding", "eva", audit="au-1", auditFinding="af-1", severity="attention",
        question=4, positions=[len(lines)], answerBy="2026-05-23", what="A form is not dated.")
