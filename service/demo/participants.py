@@ -27,9 +27,10 @@ GROWERS = "allotment-st-helens"
 
 ASKED_OF_EVERYONE = (
     Permission.WORKSHOP, Permission.FOCUS_GROUP, Permission.OBSERVATION, Permission.INTERVIEW,
-    Permission.AUDIO, Permission.PHOTO, Permission.QUOTE_ANONYMOUS, Permission.ARCHIVE,
-    Permission.RECONTACT, Permission.RECEIVE_FINDINGS,
+    Permission.AUDIO, Permission.PHOTO, Permission.QUOTE_ANONYMOUS, Permission.RECONTACT,
+    Permission.RECEIVE_FINDINGS,
 )  # fmt: skip
+TO_BE_ARCHIVED = (KITCHEN, SHED)  # whose first year the archive took; only they are asked for it
 AUDIO, PHOTO, ARCHIVE = (Permission.AUDIO,), (Permission.PHOTO,), (Permission.ARCHIVE,)
 
 
@@ -81,14 +82,14 @@ PEOPLE = (
     Person("P-25", "Jordan", YOUNG, "18-25", "2024-10-24 17:25", "gus"),
     Person("P-26", "Tasha", YOUNG, "18-25", "2024-10-31 17:00", "gus"),
     Person("P-27", "Mo", YOUNG, "18-25", "2025-05-01 17:05", "gus"),
-    Person("P-28", "Beth", YOUNG, "18-25", "2025-05-01 17:20", "gus", ARCHIVE,
-           "Does not want to be in a box somewhere at thirty."),
+    Person("P-28", "Beth", YOUNG, "18-25", "2025-05-01 17:20", "gus", PHOTO,
+           "Does not want to find herself on a wall at thirty."),
     Person("P-29", "Callum", YOUNG, "18-25", "2025-10-16 17:00", "fay"),
     Person("P-30", "Freya", YOUNG, "18-25", "2026-01-22 17:10", "fay"),
     Person("P-31", "Harold", GROWERS, "60+", "2024-10-26 11:00", "ben", PHOTO,
            "Photograph the beans instead."),
     Person("P-32", "Ifeoma", GROWERS, "26-59", "2024-10-26 11:20", "ben"),
-    Person("P-33", "Stan", GROWERS, "60+", "2024-10-26 11:40", "ben", AUDIO + ARCHIVE,
+    Person("P-33", "Stan", GROWERS, "60+", "2024-10-26 11:40", "ben", AUDIO,
            "Would rather it was written down by a person."),
     Person("P-34", "Olena", GROWERS, "26-59", "2025-05-17 11:00", "ben",
            interpreter="Iryna Makebelieve"),
@@ -99,7 +100,10 @@ PEOPLE = (
 
 
 def arrivals() -> list[Told]:
-    """Everyone's first evening: enrolled, then asked, permission by permission."""
+    """Everyone's first evening: enrolled, and what they said, permission by permission.
+
+    With version 2.0 of the form, the team began to put the asking on record as well.
+    """
     return [told for person in PEOPLE for told in _first_evening(person)]
 
 
@@ -109,6 +113,7 @@ def _first_evening(person: Person) -> list[Told]:
         (came + timedelta(minutes=minutes)).strftime("%Y-%m-%d %H:%M") for minutes in (5, 30)
     )
     version = "1.1" if person.came < "2025-09-22" else "2.0"
+    asked_of_them = ASKED_OF_EVERYONE + (ARCHIVE if person.group in TO_BE_ARCHIVED else ())
     enrolled = ParticipantEnrolled(
         participant=person.participant,
         group=person.group,
@@ -118,7 +123,7 @@ def _first_evening(person: Person) -> list[Told]:
     )
     requested = ConsentRequested(
         participant=person.participant,
-        permissions=ASKED_OF_EVERYONE,
+        permissions=asked_of_them,
         form_version=version,
         form_sha256=digest_of(f"{FORM} {version}"),
         information_sheet_version=version,
@@ -130,15 +135,14 @@ def _first_evening(person: Person) -> list[Told]:
         read,
         person.met_by,
         person.participant,
-        *(p for p in ASKED_OF_EVERYONE if p not in person.declined),
+        *(p for p in asked_of_them if p not in person.declined),
         version=version,
         interpreter=person.interpreter,
     )
-    evening = [
-        Told(person.came, person.met_by, enrolled),
-        Told(asked, person.met_by, requested),
-        given,
-    ]
+    evening = [Told(person.came, person.met_by, enrolled)]
+    if version == "2.0":
+        evening.append(Told(asked, person.met_by, requested))
+    evening.append(given)
     if person.declined:
         declined = ConsentDeclined(
             participant=person.participant,

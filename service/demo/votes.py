@@ -27,10 +27,9 @@ EVENINGS_PUT = Told("2024-12-10 18:40", "ada", BallotOpened(
         BallotOption(option="bus", title="The last bus", priority="last-bus"),
     )))  # fmt: skip
 EVENINGS_PAPERS = {
-    1: "warm listen", 2: "warm listen", 3: "warm", 4: "warm listen", 5: "warm repair",
-    9: "repair warm", 10: "repair warm", 11: "repair bus", 12: "repair listen", 13: "repair warm",
-    16: "listen warm", 17: "listen", 18: "listen warm", 19: "listen warm", 23: "bus warm",
-    24: "bus listen", 25: "bus warm", 26: "bus repair", 31: "warm", 32: "listen warm",
+    1: "warm listen", 2: "warm listen", 5: "warm repair", 9: "repair warm", 10: "repair warm",
+    11: "repair bus", 16: "listen warm", 17: "listen", 19: "listen warm", 24: "bus listen",
+    25: "bus warm", 32: "listen warm",
 }  # fmt: skip
 
 WAITING_PUT = Told("2025-07-15 18:30", "ada", BallotOpened(
@@ -46,12 +45,9 @@ WAITING_PUT = Told("2025-07-15 18:30", "ada", BallotOpened(
     )))  # fmt: skip
 WAITING_PAPERS = {
     1: "forms:5 card:3 grow:2", 2: "card:6 forms:4", 3: "forms:6 card:2 grow:2",
-    4: "card:5 forms:5",
-    6: "forms:4 card:4 quiet:2", 9: "forms:6 grow:4", 10: "forms:6 quiet:2 grow:2",
-    14: "card:4 forms:6", 16: "forms:6 card:4", 19: "forms:5 card:5", 21: "card:6 forms:4",
+    6: "forms:4 card:4 quiet:2", 9: "forms:6 grow:4", 16: "forms:6 card:4", 21: "card:6 forms:4",
     24: "quiet:6 card:4", 25: "quiet:6 forms:2 grow:2", 26: "quiet:6 card:4",
-    27: "quiet:6 grow:4", 28: "quiet:6 card:2 forms:2", 31: "grow:6 forms:4", 32: "grow:4 card:6",
-    34: "grow:5 card:3 quiet:2",
+    27: "quiet:6 grow:4", 28: "quiet:6 card:2 forms:2",
 }  # fmt: skip
 
 CO_OP_PUT = Told("2026-04-21 18:30", "cora", BallotOpened(
@@ -68,11 +64,10 @@ CO_OP_PUT = Told("2026-04-21 18:30", "cora", BallotOpened(
         BallotOption(option="bus", title="Our own minibus home", priority="minibus"),
     )))  # fmt: skip
 CO_OP_PAPERS = {
-    2: "doors wages contract", 4: "doors wages", 6: "wages doors bus", 8: "doors bus wages",
-    10: "doors contract wages", 11: "wages doors contract", 14: "wages contract doors",
-    15: "doors wages bus", 16: "wages doors contract", 21: "contract wages doors",
-    22: "doors wages", 24: "bus wages doors", 27: "bus doors wages", 29: "bus doors wages",
-    30: "bus doors", 32: "doors wages contract", 34: "doors wages contract", 36: "wages doors bus",
+    2: "doors wages contract", 4: "doors wages", 8: "doors bus wages", 10: "doors contract wages",
+    14: "wages contract doors", 16: "wages doors contract", 21: "contract wages doors",
+    24: "bus wages doors", 27: "bus doors wages", 29: "bus doors wages",
+    32: "doors wages contract", 36: "wages doors bus",
 }  # fmt: skip
 
 AGES = {person.participant: person.ages for person in PEOPLE}
