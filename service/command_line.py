@@ -34,6 +34,8 @@ from service.migrate_schema import migrate as migrate_schema
 from service.numbered_lines import Rejected, Unsaid
 from service.proposals import verb
 from service.research_record import ResearchRecord
+from service.sealing.key_commands import keys
+from service.sealing.key_encryption import KeysUnusable
 from service.serving import run_demo, run_service
 from service.settings import Settings
 from service.store import Unusable, reach, store
@@ -44,10 +46,11 @@ app = App(name="parcycle", help="The event-sourced record of participatory actio
 for elsewhere in (audit, digest, export, consent, receipt):
     app.command(elsewhere)
 app.command(policy)
+app.command(keys)
 
 FAULTS = (
-    Failure, CannotImport, EmbeddedPostgresError, MigrationError, NoSuchStudy, NothingToExport,
-    OSError, PostgresError, RebuildUnderWay, Refused, Stopped, Unusable,
+    Failure, CannotImport, EmbeddedPostgresError, KeysUnusable, MigrationError, NoSuchStudy,
+    NothingToExport, OSError, PostgresError, RebuildUnderWay, Refused, Stopped, Unusable,
 )  # fmt: skip
 
 
