@@ -1,12 +1,10 @@
 """GraphQL clients as they come, against the real service, its whole schema and a real record.
 
 The JavaScript ones need node and npm, which install them (exact versions, `clients/package.json`)
-into a cache outside the repository: PARCYCLE_NODE_MODULES, or parcycle/ in the user's cache.
-Where that cannot be done the tests are skipped and say so; with CI=true they fail instead.
+as foreign_tools.py says.
 """
 
 import asyncio
-import fcntl
 import json
 import os
 import re
@@ -16,9 +14,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -29,6 +26,7 @@ from gql.transport.websockets import WebsocketsTransport
 from service.graphql_schema import schema
 from tests.client_documents import DOCUMENTS, documents, prepare_for_clients
 from tests.conftest import Database
+from tests.foreign_tools import node_modules
 from tests.serving import serving
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -68,45 +66,19 @@ def asked(database: Database) -> Iterator[Asked]:
         yield Asked(service.address, {"authorization": f"Bearer {ana.token}"}, documents(last))
 
 
-def unavailable(why: str) -> NoReturn:
-    message = f"JavaScript GraphQL clients are not tried: {why}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(message)
-    pytest.skip(message)
-
-
 @pytest.fixture(scope="session")
-def node_modules() -> Path:
+def packages() -> Path:
     """The clients, installed once for each content of package.json."""
-    if missing := [tool for tool in ("node", "npm") if shutil.which(tool) is None]:
-        unavailable(f"{' and '.join(missing)} not found; install Node.js 20 or newer")
-    package = (CLIENTS / "package.json").read_bytes()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "parcycle"
-    folder = Path(os.environ.get("PARCYCLE_NODE_MODULES") or cache)
-    home = folder / f"graphql-clients-{sha256(package).hexdigest()[:16]}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "graphql-clients.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # test workers wait for the one that installs
-        if not (home / "node_modules").exists():
-            partly = home.with_suffix(".partly")
-            shutil.rmtree(partly, ignore_errors=True)
-            partly.mkdir()
-            (partly / "package.json").write_bytes(package)
-            command = "npm install --ignore-scripts --no-package-lock --no-audit --no-fund"
-            installed = subprocess.run(command.split(), cwd=partly, capture_output=True, text=True)
-            if installed.returncode:
-                unavailable(f"npm could not install them: {installed.stderr.strip()[-600:]}")
-            shutil.rmtree(home, ignore_errors=True)
-            partly.rename(home)
-    return home / "node_modules"
+    what = "JavaScript GraphQL clients are"
+    return node_modules("graphql-clients", CLIENTS / "package.json", what)
 
 
 @pytest.fixture
-def javascript(node_modules: Path, tmp_path: Path) -> Path:
+def javascript(packages: Path, tmp_path: Path) -> Path:
     """A folder with the client programs, where node finds the packages."""
     folder = tmp_path / "clients"
     shutil.copytree(CLIENTS, folder)
-    (folder / "node_modules").symlink_to(node_modules)
+    (folder / "node_modules").symlink_to(packages)
     return folder
 
 
