@@ -43,7 +43,7 @@ def documents(last: int) -> dict[str, dict[str, Any]]:
                 "study": "maize", "commandId": str(uuid4()), "participant": "p-3", "group": "A",
                 "occurredAt": "2026-03-01T18:30:00+02:00", "name": "Rosa",
             }},
-            "data": {"enrolParticipant": {"position": last + 1, "event": {
+            "data": {"enrolParticipant": {"event": {  # and where it stands, which the record tells
                 "type": "ParticipantEnrolled",
                 "tags": ["participant:p-3", "group:A"],
                 "payload": {"participant": "p-3", "group": "A", "name": "Rosa"},

@@ -154,8 +154,10 @@ def test_a_member_who_followed_a_sign_in_link_asks_the_service_itself(
         )
         ran(browser, "Name of p-1", "Name of p-2")
 
-        asked(browser, "Live", 'subscription Live { events(study: "maize", after: 6) { type } }')
-        ran(browser, "ConsentGiven")
+        # not of events: that of the reading above would soon take the place of the one looked for
+        live = 'subscription Live { cycleProgress(study: "maize", cycle: "c-1") { title } }'
+        asked(browser, "Live", live)
+        ran(browser, "First turn")
 
         browser.find_element(By.CSS_SELECTOR, "[aria-label='Show Documentation Explorer']").click()
         WebDriverWait(browser, PATIENCE).until(

@@ -27,6 +27,7 @@ from service.graphql_schema import schema
 from tests.client_documents import DOCUMENTS, documents, prepare_for_clients
 from tests.conftest import Database
 from tests.foreign_tools import node_modules
+from tests.recording import events_of
 from tests.serving import serving
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -37,6 +38,7 @@ AUDITS = 61  # of graphql-http; a new version may bring more, and then this is t
 class Asked:
     """The service that one client speaks to, with a study to ask about, and what it is to ask."""
 
+    database: Database
     address: str
     headers: dict[str, str]
     documents: dict[str, dict[str, Any]]
@@ -50,7 +52,25 @@ class Asked:
         return f"ws://{self.address}/graphql"
 
     def expected(self, kind: str) -> Any:
-        return self.documents[kind]["data"]
+        """What the service has to answer: once it has, for the position is taken from the record.
+
+        That the client has read personal fields may have been recorded before its mutation was.
+        """
+        data = self.documents[kind]["data"]
+        if kind == "mutation":
+            data["enrolParticipant"]["position"] = self.enrolled_at()
+        return data
+
+    def enrolled_at(self) -> int:
+        """Where that which the mutation asks for stands on record."""
+        enrolled = self.documents["mutation"]["variables"]["input"]["participant"]
+        (position,) = [
+            event["position"]
+            for event in asyncio.run(events_of(self.database.service_url, "maize"))
+            if event["type"] == "ParticipantEnrolled"
+            and f"participant:{enrolled}" in event["tags"]
+        ]
+        return int(position)
 
     def setup(self) -> str:
         """All of it, for a client in another process."""
@@ -63,7 +83,8 @@ def asked(database: Database) -> Iterator[Asked]:
     with serving(database) as service:
         ana = service.as_("ana")
         last = prepare_for_clients(ana)
-        yield Asked(service.address, {"authorization": f"Bearer {ana.token}"}, documents(last))
+        headers = {"authorization": f"Bearer {ana.token}"}
+        yield Asked(database, service.address, headers, documents(last))
 
 
 @pytest.fixture(scope="session")
@@ -190,7 +211,8 @@ def test_gql_over_http(asked: Asked) -> None:
             assert session.execute(request_of(asked, kind)) == asked.expected(kind)
         asked.documents["mutation"]["variables"]["input"]["commandId"] = str(uuid4())
         again = request_of(asked, "mutation")
-        refused = {"code": "participant_exists", "path": "participant", "decidedBy": 10}
+        refused = {"code": "participant_exists", "path": "participant"}
+        refused |= {"decidedBy": asked.enrolled_at()}
         assert session.execute(again) == {"enrolParticipant": {"reasons": [refused]}}
 
 
