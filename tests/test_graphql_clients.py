@@ -67,8 +67,7 @@ class Asked:
         (position,) = [
             event["position"]
             for event in asyncio.run(events_of(self.database.service_url, "maize"))
-            if event["type"] == "ParticipantEnrolled"
-            and f"participant:{enrolled}" in event["tags"]
+            if event["type"] == "ParticipantEnrolled" and f"participant:{enrolled}" in event["tags"]
         ]
         return int(position)
 
@@ -211,8 +210,10 @@ def test_gql_over_http(asked: Asked) -> None:
             assert session.execute(request_of(asked, kind)) == asked.expected(kind)
         asked.documents["mutation"]["variables"]["input"]["commandId"] = str(uuid4())
         again = request_of(asked, "mutation")
-        refused = {"code": "participant_exists", "path": "participant"}
-        refused |= {"decidedBy": asked.enrolled_at()}
+        decided_by = asked.enrolled_at()
+        refused = {
+            "code": "participant_exists", "path": "participant", "decidedBy": decided_by,
+        }  # fmt: skip
         assert session.execute(again) == {"enrolParticipant": {"reasons": [refused]}}
 
 
