@@ -15,6 +15,7 @@ from domain.membership import Duty
 from domain.older_events import write_recorded
 from domain.oversight import Severity
 from domain.people import ParticipantEnrolled
+from domain.readings import Reading
 from domain.vocabulary import Entry, ResearchEvent
 from projections.audit_acts import acts
 from projections.audit_answers import (
@@ -35,6 +36,7 @@ from projections.writing import Writes
 __all__ = ["attention", "ethics_audit", "settle"]
 
 READ_BY = Duty.AUDIT
+READING = Reading.AUDIT
 AS_RECORDED = True  # what it rests on cannot be corrected; corrections are findings of their own
 
 # audit_fact: events on which later answers rest, by what they bear on. audit_act: events asked
@@ -196,7 +198,10 @@ async def ethics_audit(
     ids = await _event_ids(db, study, [row for rows in found.values() for row in rows])
     notes = {
         7: numbers,
+        8: "Every withdrawal, with its scope and its report: withdrawals.",
+        10: "Every item held of who withdrew, with what was decided and the proof: dispositions.",
         12: "The state of one permission at a moment, as known at another: consentState.",
+        18: "Every reading, by whom and of whom: auditTrail(type: \"IdentifiableDataRead\").",
         20: f"Read up to event {record['reached']} of {record['head']}: positions, the order of "
         "recording and readability. What keeps to these, only a sealed record shows.",
     }
