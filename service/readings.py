@@ -155,12 +155,18 @@ def _study_of(proposal: Proposal) -> str:
     return proposal.occasion.study
 
 
-async def record_export(record: ResearchRecord, study: str, reader: str) -> Recorded:
-    """Put on record that a member takes out a copy of the study. Raises `Refused`."""
+async def record_export(
+    record: ResearchRecord, study: str, reader: str, *participants: str
+) -> Recorded:
+    """Put on record that a member takes out a copy: of these participants' consent, or of all.
+
+    Raises `Refused`.
+    """
     now = datetime.now(UTC)
     event = IdentifiableDataRead(
-        reader=reader, reading=Reading.EXPORT, first_at=now, last_at=now, reads=1
-    )
+        reader=reader, reading=Reading.EXPORT, first_at=now, last_at=now, reads=1,
+        participants=participants,
+    )  # fmt: skip
     return await record.submit(_proposal(study, event, Channel.CLI))
 
 

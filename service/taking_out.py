@@ -65,11 +65,14 @@ def consent(
     study: str,
     participant: str,
     *,
+    member: str,
     as_: Annotated[ConsentFormat, Parameter("--as")] = ConsentFormat.TS27560,
     at: str | None = None,
     known: str | None = None,
 ) -> None:
     """Write a participant's consent as JSON: FHIR R5, or an ISO/IEC TS 27560 record or receipt.
+
+    That it was taken out, and by whom, goes on record before it is written.
 
     Parameters
     ----------
@@ -77,6 +80,8 @@ def consent(
         The study's identifier.
     participant
         The participant's pseudonym; nothing else of them is in the document.
+    member
+        Who takes it out: a member with a role in the study.
     as_
         In which form.
     at
@@ -97,6 +102,8 @@ def consent(
                 f"{participant} was never asked for consent in {study} by then; check "
                 "the identifiers and the dates."
             )
+        async with ResearchRecord(url) as record:
+            await record_export(record, study, member, participant)
         print(found.document, end="")
 
     with_store(take_out)

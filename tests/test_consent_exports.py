@@ -93,19 +93,28 @@ def test_the_command_writes_it_as_it_stood_and_as_it_was_known(database: Databas
         prepare(ana)
         whole_cycle(ana)
     url = {"DATABASE_URL": database.service_url}
-    fhir = parcycle("consent", "maize", "p-1", "--as", "fhir", **url)
+    ask = ("consent", "maize", "p-1", "--member", "ana")
+    fhir = parcycle(*ask, "--as", "fhir", **url)
     assert (fhir.returncode, fhir.stderr) == (0, "")
     assert test_fhir_consents.check(json.loads(fhir.stdout))[0]["status"] == "active"
     controller = json.dumps({"name": "University of Merseyside", "jurisdiction": "GB"})
-    done = parcycle("consent", "maize", "p-1", **url, PARCYCLE_CONTROLLER=controller)
+    done = parcycle(*ask, **url, PARCYCLE_CONTROLLER=controller)
     test_consent_records.check(document := json.loads(done.stdout))
     assert document["dpv:hasEntity"][0]["dpv:hasName"] == "University of Merseyside"
     assert document["dpv:hasJurisdiction"] == {"@id": "loc:GB"}
     for moment in ("--at", "2020-01-01"), ("--known", "2020-01-01T09:00Z"):
-        early = parcycle("consent", "maize", "p-1", *moment, **url)
+        early = parcycle(*ask, *moment, **url)
         assert early.returncode == 1
         assert "was never asked for consent in maize by then" in early.stderr
     for said in "31 May", "2026-05-31T09:00":
-        wrong = parcycle("consent", "maize", "p-1", "--at", said, **url)
+        wrong = parcycle(*ask, "--at", said, **url)
         assert wrong.returncode == 1
         assert "write a day as 2026-05-31" in wrong.stderr
+    stranger = parcycle("consent", "maize", "p-1", "--member", "eve", **url)
+    assert (stranger.returncode, stranger.stdout) == (1, "")
+    assert "No such study, or you have no role in it" in stranger.stderr
+    read = read_on_record(database)
+    assert [(each.reader, each.reading, each.participants) for each in read] == [
+        ("ana", Reading.EXPORT, ("p-1",)),
+        ("ana", Reading.EXPORT, ("p-1",)),
+    ]
