@@ -201,7 +201,7 @@ async def ethics_audit(
         8: "Every withdrawal, with its scope and its report: withdrawals.",
         10: "Every item held of who withdrew, with what was decided and the proof: dispositions.",
         12: "The state of one permission at a moment, as known at another: consentState.",
-        18: "Every reading, by whom and of whom: auditTrail(type: \"IdentifiableDataRead\").",
+        18: 'Every reading, by whom and of whom: auditTrail(type: "IdentifiableDataRead").',
         20: f"Read up to event {record['reached']} of {record['head']}: positions, the order of "
         "recording and readability. What keeps to these, only a sealed record shows.",
     }
