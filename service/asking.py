@@ -84,6 +84,13 @@ class Asker:
             known |= named
             self.readings.note(study, self.member, reading, named, new=False)
 
+    def wants(self, study: str, at_least: int | None) -> None:
+        """Note that what is read of a study must be at this position, or after it.
+
+        A request's fields are answered side by side: the latest position asked for is for all.
+        """
+        self.at_least[study] = max(self.at_least.get(study, 0), at_least or 0)
+
     async def wait_for(self, register: str, study: str) -> None:
         """Wait until a register has reached the position asked for (`atLeast`), or raise."""
         wanted = self.at_least.get(study, 0)

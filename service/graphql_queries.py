@@ -250,13 +250,13 @@ async def study_for(asker: Asker, study: str, at_least: int | None) -> Study | N
     if await asker.role_in(study) is None:
         return None
     asker.allow(study, Duty.READ)
-    asker.at_least[study] = at_least or 0
+    asker.wants(study, at_least)
     await asker.wait_for("study_register", study)
     async with borrowed(asker.registers) as db:
         return await study_of(db, study)
 
 
-async def node_for(asker: Asker, id_: str) -> Any:
+async def node_for(asker: Asker, id_: str, at_least: int | None) -> Any:
     """The node with that global identifier; None if there is none that the asker may see."""
     try:
         kind, rest = from_base64(id_)
@@ -276,6 +276,8 @@ async def node_for(asker: Asker, id_: str) -> Any:
         row = getattr(module, kind, None)
         if row is not None and (node := getattr(row, "NODE", None)):
             asker.allow(study, getattr(module, "READ_BY", Duty.READ))
+            asker.wants(study, at_least)
+            await asker.wait_for(register, study)
             table, column = node
             async with borrowed(asker.registers) as db:
                 found = await one(db, row, table, {"study =": study, f"{column}::text =": key})
@@ -341,7 +343,13 @@ def query_type() -> type[Any]:
             self,
             info: Info[Asker, None],
             id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")],
+            at_least: Annotated[
+                int | None,
+                strawberry.argument(
+                    description="Wait until this position of its study is in what you read."
+                ),
+            ] = None,
         ) -> Node | None:
-            return cast(Node | None, await node_for(info.context, id))
+            return cast(Node | None, await node_for(info.context, id, at_least))
 
     return Query

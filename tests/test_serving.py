@@ -20,6 +20,7 @@ from projections.following import registers
 from projections.writing import Writes
 from service.bell import CHANNEL, Bell
 from service.embedded_postgres import embedded_postgres
+from service.graphql_types import global_id
 from tests.conftest import Database
 from tests.own_server import kill_server, migrated, own_home
 from tests.processes import service_process, started
@@ -101,14 +102,32 @@ WORKSHOPS = """query($at: Int) {
 }"""
 
 
-def test_what_is_not_there_yet_is_waited_for(service: Service) -> None:
+BESIDE_OTHERS = """query($at: Int) {
+    study(id: "maize", atLeast: $at) { workshops { nodes { workshop } } }
+    a: study(id: "maize") { title } b: study(id: "maize") { title } c: study(id: "maize") { title }
+}"""
+NODE = global_id("Workshop", "maize", "w-1")
+A_NODE = f'query($at: Int) {{ node(id: "{NODE}", atLeast: $at) {{ id }} }}'
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        (WORKSHOPS, {"study": {"workshops": {"nodes": [{"workshop": "w-1"}]}}}),
+        (A_NODE, {"node": {"id": NODE}}),
+    ],
+    ids=["in a list", "by itself"],
+)
+def test_what_is_not_there_yet_is_waited_for(
+    service: Service, query: str, answer: dict[str, Any]
+) -> None:
     ana, ben = service.as_("ana"), service.as_("ana")
     with ThreadPoolExecutor(1) as other:
-        asked = other.submit(ben.ask, WORKSHOPS, at=PREPARED + 1)
+        asked = other.submit(ben.ask, query, at=PREPARED + 1)
         time.sleep(0.3)
         assert not asked.done()
         hold(ana, "w-1")
-        assert asked.result(PATIENCE)["study"]["workshops"]["nodes"] == [{"workshop": "w-1"}]
+        assert asked.result(PATIENCE) == answer
 
 
 def test_what_does_not_come_is_not_waited_for_for_ever(
@@ -152,8 +171,10 @@ def test_a_register_at_fault_stops_alone_says_where_and_goes_on_once_mended(
         assert ana.ask(WORKSHOPS, at=first)["study"]["workshops"]["nodes"] == [{"workshop": "w-1"}]
         with monkeypatch.context() as impatient:
             impatient.setattr("service.asking.WAIT_AT_MOST", 0.2)
-            behind = ana.post(WORKSHOPS, at=last).json()["errors"][0]
-        assert behind["message"].startswith(f"workshop_register has reached position {first} ")
+            behind = [ana.post(each, at=last).json() for each in (WORKSHOPS, *[BESIDE_OTHERS] * 4)]
+        for answer in behind:
+            (error,) = answer["errors"]
+            assert error["message"].startswith(f"workshop_register has reached position {first} ")
 
         broken = False
         until(lambda: ana.http.get("/health/ready").status_code == 200)
