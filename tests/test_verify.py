@@ -1,0 +1,585 @@
+"""verify.py: each attack on a sealed record is reported by its name, and an honest one holds."""
+
+import hashlib
+import io
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.sealing import verify
+from service.sealing.checkpoints import Checkpoint
+from service.sealing.evidence_bundle import OpenPart, SealedPart
+from service.sealing.signed_notes import KeyKind, Note, SigningKey, signed
+from service.sealing.verify import CANNOT_TELL, MEANING, CannotTell
+from tests.sealed_study import (
+    LOG,
+    NO_WITNESS,
+    ORIGIN,
+    PEOPLE,
+    POLICY,
+    TRUSTED,
+    WITNESS,
+    SealedStudy,
+    recorded_at,
+    remade,
+    sealed_study,
+)
+
+HONEST = sealed_study()
+BUNDLE = HONEST.bundle()
+HONEST_THEN = HONEST.copy()  # as it was, a hundred events before
+del HONEST_THEN.rows[500:], HONEST_THEN.checkpoints[600]
+HONEST_THEN.tiles[1] = HONEST_THEN.tiles[1][: 244 * 32]
+LAST_ACCEPTED = HONEST.checkpoints[500]
+WITHDRAWN = 252  # the position of a withdrawal, sealed under the checkpoint of 300 events
+
+
+def found(
+    bundle: bytes, policy: str = POLICY, accepted: bytes | None = None
+) -> dict[str, list[str]]:
+    try:
+        return verify.verify(policy, io.BytesIO(bundle), accepted).found
+    except CannotTell as fault:
+        name, where = fault.args
+        return {name: [where]}
+
+
+def test_an_honest_bundle_holds() -> None:
+    assert found(BUNDLE) == {}
+    for size in (100, 500, 600):
+        assert found(BUNDLE, accepted=HONEST.checkpoints[size]) == {}
+
+
+@pytest.mark.parametrize("events", [1, 2, 255, 256, 257, 511, 512, 513, 1025])
+def test_records_of_any_size_hold(events: int) -> None:
+    study = sealed_study(events, 97)
+    checked = verify.verify(POLICY, io.BytesIO(study.bundle()))
+    assert checked.found == {}
+    assert checked.size == events
+
+
+def test_what_a_bundle_holds_is_counted() -> None:
+    checked = verify.verify(POLICY, io.BytesIO(BUNDLE))
+    notes = sum(len(row.parts) for row in HONEST.rows)
+    opened = sum(isinstance(part, OpenPart) for row in HONEST.rows for part in row.parts)
+    assert (checked.open, checked.sealed) == (600 + opened, notes - opened)
+    assert checked.erased == 599 - notes > 0  # every event but the erasure has a note
+    assert checked.head.times.keys() == {"ethics"}
+
+
+def test_all_events_about_somebody_are_listed() -> None:
+    about = PEOPLE[2]
+    listed = verify.verify(POLICY, io.BytesIO(BUNDLE), None, about).listed
+    expected = [row.position for row in HONEST.rows if f"tag {about}\n".encode() in row.leaf]
+    assert [int(line.split(",")[0].removeprefix("event ")) for line in listed] == expected
+    assert all(f'"participant":"{about}"' in line for line in listed)
+    assert verify.verify(POLICY, io.BytesIO(BUNDLE), None, about[:-1]).listed == []
+
+
+# What somebody does to the record.
+
+
+def edited(study: SealedStudy) -> None:
+    row = study.rows[WITHDRAWN - 1]
+    study.rows[WITHDRAWN - 1] = row._replace(leaf=row.leaf.replace(b"Withdrawn/", b"Given/"))
+
+
+def deleted(study: SealedStudy) -> None:
+    del study.rows[WITHDRAWN - 1]
+
+
+def closed_up(study: SealedStudy) -> None:
+    """Deleted, with the positions of what follows moved, and a made-up event at the end."""
+    rows = study.rows
+    rows[WITHDRAWN - 1 :] = [row._replace(position=row.position - 1) for row in rows[WITHDRAWN:]]
+    study.record("ConsentGiven", PEOPLE[0], event_id=UUID(int=5))
+
+
+def reordered(study: SealedStudy) -> None:
+    one, other = study.rows[WITHDRAWN - 1], study.rows[WITHDRAWN]
+    study.rows[WITHDRAWN - 1] = other._replace(position=one.position)
+    study.rows[WITHDRAWN] = one._replace(position=other.position)
+
+
+def truncated(study: SealedStudy) -> None:
+    del study.rows[480:]
+
+
+def restored(study: SealedStudy) -> None:
+    """From a backup of after 450 events; then the study went on."""
+    del study.rows[450:]
+    for _ in range(150):
+        study.record("ConsentGiven", PEOPLE[1], words="After the restore.")
+
+
+ALTERED: dict[Callable[[SealedStudy], None], tuple[set[str], set[str]]] = {
+    # by the database's administrator / by who has the log's key too, before a committee's eyes
+    edited: ({"EDITED", "ROOT"}, {"FORKED"}),
+    deleted: ({"DELETED", "ROOT"}, {"FORKED"}),
+    closed_up: ({"DELETED", "EDITED", "ROOT"}, {"FORKED"}),
+    reordered: ({"REORDERED", "ORDER", "ROOT"}, {"FORKED", "ORDER"}),
+    truncated: ({"TRUNCATED", "ROOT"}, {"ROLLED BACK"}),
+    restored: ({"EDITED", "ROOT"}, {"FORKED"}),
+}
+
+
+@pytest.mark.parametrize("attack", ALTERED)
+def test_an_altered_record_without_the_logs_key(attack: Callable[[SealedStudy], None]) -> None:
+    study = HONEST.copy()
+    attack(study)
+    by_name, _ = ALTERED[attack]
+    assert found(study.bundle()).keys() == by_name
+
+
+@pytest.mark.parametrize("attack", ALTERED)
+def test_an_altered_record_signed_anew_with_the_logs_key(
+    attack: Callable[[SealedStudy], None],
+) -> None:
+    study = HONEST.copy()
+    attack(study)
+    if attack is deleted:  # whoever signs anew closes the gap too
+        study.rows[WITHDRAWN - 1 :] = [
+            row._replace(position=row.position - 1) for row in study.rows[WITHDRAWN - 1 :]
+        ]
+    sizes = [size for size in study.checkpoints if size <= len(study.rows)]
+    study.checkpoints.clear()
+    for size in {*sizes, len(study.rows)}:
+        study.sign(size, by=[LOG])
+    bundle = study.bundle()
+    _, by_name = ALTERED[attack]
+    assert found(bundle, NO_WITNESS, LAST_ACCEPTED).keys() == by_name
+    assert found(bundle, POLICY, LAST_ACCEPTED).keys() == {*by_name, "QUORUM"}
+    assert "QUORUM" in found(bundle, POLICY)  # the committee's witness alone would do, too
+
+
+def test_each_failure_says_which_event() -> None:
+    study = HONEST.copy()
+    edited(study)
+    report = found(study.bundle())
+    assert report["EDITED"] == ["event 252"]
+    assert report["ROOT"][0].startswith("events 201 to 300: ")
+    truncated(study)
+    assert found(study.bundle())["TRUNCATED"] == ["events 481 to 600"]
+
+
+def test_two_views_of_one_size_are_a_fork() -> None:
+    view = HONEST.copy()
+    view.record("ConsentGiven", PEOPLE[0])
+    mine, other = view.copy(), HONEST.copy()
+    other.record("ConsentWithdrawn", PEOPLE[0])
+    for study in (mine, other):
+        study.sign(by=[LOG])
+    assert found(other.bundle(), NO_WITNESS) == {}
+    assert found(other.bundle(), NO_WITNESS, mine.checkpoints[601]).keys() == {"FORKED"}
+    other.checkpoints[600] = mine.sign(600)
+    assert found(other.bundle(), NO_WITNESS) == {}
+    mine.rows[599] = mine.rows[599]._replace(leaf=edited_leaf(mine.rows[599].leaf))
+    other.checkpoints[600] = mine.sign(600, by=[LOG])  # a server contradicts itself in one bundle
+    assert found(other.bundle(), NO_WITNESS).keys() == {"FORKED"}
+
+
+def edited_leaf(leaf: bytes) -> bytes:
+    return leaf.replace(b"\nana\n", b"\neva\n")
+
+
+def test_an_old_bundle_is_not_taken_for_the_newest() -> None:
+    assert found(sealed_study(400).bundle(), accepted=LAST_ACCEPTED).keys() >= {"ROLLED BACK"}
+
+
+# What somebody does who seals it all properly, and whose witness cosigns.
+
+
+def test_a_backdated_event() -> None:
+    study = HONEST.copy()
+    study.record("ConsentGiven", PEOPLE[0], position=601, at=recorded_at(594))
+    study.sign()
+    assert found(study.bundle()).keys() == {"ORDER", "BACKDATED"}
+    quiet = HONEST.copy()  # twenty minutes nothing happens; then somebody slips an event in
+    quiet.record("ConsentGiven", PEOPLE[0], at=recorded_at(600))
+    quiet.sign()
+    assert found(quiet.bundle()) == {}  # within the tolerance between two clocks
+    late = HONEST.copy()
+    late.rows.pop()
+    late.checkpoints[599] = late.checkpoints.pop(600)
+    late.sign(599)
+    late.record("ConsentGiven", PEOPLE[0], position=620, at=recorded_at(590))
+    assert "BACKDATED" not in found(late.bundle())
+
+
+def test_backdating_within_the_order_is_seen_by_a_witness_that_cosigns_at_once() -> None:
+    study = sealed_study(20, 30)
+    before = study.rows.pop()
+    last = study.record("ConsentGiven", PEOPLE[0], at=recorded_at(12))
+    assert last.position == before.position
+    study.checkpoints.clear()
+    study.rows.pop()
+    study.sign()  # after 19 events, at minute 19: the witness saw no more
+    study.record("ConsentGiven", PEOPLE[0], at=recorded_at(19))
+    study.record("ConsentGiven", PEOPLE[0], position=21, at=recorded_at(19))
+    study.sign()
+    assert found(study.bundle()) == {}
+
+
+def test_a_replayed_event() -> None:
+    study = HONEST.copy()
+    study.rows.append(study.rows[99]._replace(position=601))
+    study.sign()
+    assert found(study.bundle()).keys() == {"REPLAYED", "ORDER", "BACKDATED"}
+
+
+def test_a_replayed_content_under_another_id() -> None:
+    study = HONEST.copy()
+    old = study.rows[99]
+    new = study.record("ConsentGiven", PEOPLE[0], event_id=UUID(int=7))
+    line = next(line for line in old.leaf.split(b"\n") if line.startswith(b"pub "))
+    own = next(line for line in new.leaf.split(b"\n") if line.startswith(b"pub "))
+    study.rows[-1] = old._replace(position=601, leaf=new.leaf.replace(own, line), parts=())
+    study.sign()
+    assert found(study.bundle()).keys() == {"CONTENT"}
+
+
+def test_an_event_of_another_study() -> None:
+    study = HONEST.copy()
+    row = study.record("ConsentGiven", PEOPLE[0])
+    study.rows[-1] = row._replace(leaf=row.leaf.replace(b"/maize\n", b"/barley\n"))
+    study.sign()
+    assert found(study.bundle()).keys() == {"ORIGIN"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"par-leaf/1\n", b"par-leaf/2\n"),
+        (b"\npub ", b"\nnub "),
+        (b"tag participant", b"tag  participant"),
+        (b".000000Z", b".000Z"),
+        (b"ConsentGiven/1", b"ConsentGiven"),
+        (b"\nana\n", b"\n"),
+        (b"ana", "añá".encode()),
+    ],
+)
+def test_a_malformed_leaf(old: bytes, new: bytes) -> None:
+    study = HONEST.copy()
+    row = study.record("ConsentGiven", PEOPLE[0])
+    study.rows[-1] = row._replace(leaf=row.leaf.replace(old, new, 1))
+    study.sign()
+    assert found(study.bundle()).keys() == {"MALFORMED", "EXTRA"}
+
+
+# What somebody does to contents.
+
+
+def with_parts(**changed: tuple[OpenPart | SealedPart, ...]) -> dict[str, list[str]]:
+    study = HONEST.copy()
+    for name, parts in changed.items():
+        position = int(name.removeprefix("at_"))
+        study.rows[position - 1] = study.rows[position - 1]._replace(parts=parts)
+    return found(study.bundle())
+
+
+def parts_at(position: int) -> tuple[OpenPart | SealedPart, ...]:
+    return HONEST.rows[position - 1].parts
+
+
+def test_swapped_ciphertexts() -> None:
+    report = with_parts(at_13=parts_at(301), at_301=parts_at(13))
+    assert report.keys() == {"MOVED"}
+    assert [place[:9] for place in report["MOVED"]] == ["event 13,", "event 301"]
+    assert [
+        place.endswith(f"that of event {n}")
+        for place, n in zip(report["MOVED"], (301, 13), strict=True)
+    ]
+
+
+def test_a_moved_ciphertext() -> None:
+    report = with_parts(at_13=parts_at(301))
+    assert report.keys() == {"MOVED"}
+    assert report["MOVED"][0].endswith("note, which is that of event 301")
+
+
+def test_an_altered_ciphertext() -> None:
+    (part,) = parts_at(13)
+    assert isinstance(part, SealedPart)
+    altered = part._replace(blob=part.blob[:-1] + bytes([part.blob[-1] ^ 1]))
+    assert with_parts(at_13=(altered,)).keys() == {"CIPHERTEXT"}
+
+
+def test_altered_contents() -> None:
+    (part,) = parts_at(20)
+    assert isinstance(part, OpenPart)
+    assert with_parts(at_20=(part._replace(data=b"Note 11."),)).keys() == {"CONTENT"}
+    assert with_parts(at_20=(part._replace(salt=bytes(32)),)).keys() == {"CONTENT"}
+    for said in ({"payload": b'{"participant":"P-9"}'}, {"envelope": b"{}"}, {"salt": bytes(32)}):
+        study = HONEST.copy()
+        study.rows[19] = study.rows[19]._replace(**said)
+        report = found(study.bundle())
+        assert report.keys() == {"CONTENT"}
+        assert report["CONTENT"][0].startswith("event 20, ConsentGiven/1 of 2026-09-21T14:20")
+
+
+def test_a_withheld_part() -> None:
+    report = with_parts(at_13=(), at_14=())
+    assert report.keys() == {"WITHHELD"}
+    assert [place[:8] for place in report["WITHHELD"]] == ["event 13", "event 14"]
+
+
+def test_a_part_missing_after_its_subject_was_erased_is_withheld() -> None:
+    study = HONEST.copy()
+    study.record("ConsentGiven", PEOPLE[3], words="After the erasure.")
+    study.rows[-1] = study.rows[-1]._replace(parts=())
+    study.sign()
+    assert found(study.bundle()).keys() == {"WITHHELD"}
+
+
+def test_what_should_be_erased_and_is_there() -> None:
+    study = HONEST.copy()
+    person = PEOPLE[1]
+    study.record("SubjectErased", person, erased=[person])
+    study.sign()
+    report = found(study.bundle())
+    assert report.keys() == {"UNERASED"}
+    assert report["UNERASED"][0].endswith(f"note, about {person}")
+
+
+def test_parts_that_the_record_does_not_know() -> None:
+    extra = SealedPart("diary", b"x")
+    assert with_parts(at_13=(*parts_at(13), extra)).keys() == {"EXTRA"}
+    assert found(remade(BUNDLE, notes=b"Read me.")).keys() == {"EXTRA"}
+
+
+def test_hashes_that_are_not_the_events() -> None:
+    study = HONEST.copy()
+    study.tiles[0] = study.tiles[0][:-1] + b"\0"
+    assert found(study.bundle()).keys() == {"EXTRA"}
+
+
+# What somebody does to checkpoints.
+
+
+@pytest.mark.parametrize("size", [300, 600])
+def test_an_altered_checkpoint(size: int) -> None:
+    name = "checkpoint" if size == 600 else f"checkpoints/{size:020}"
+    note, other = HONEST.checkpoints[size], HONEST.checkpoints[200]
+    root, other_root = note.split(b"\n")[2], other.split(b"\n")[2]
+    report = found(remade(BUNDLE, **{name: note.replace(root, other_root)}))
+    assert report.keys() >= {"SIGNATURE", "UNSIGNED"}
+    assert (size == 600) == ("QUORUM" in report)
+    *lines, by_log, by_witness = note.decode().splitlines()
+    assert found(remade(BUNDLE, **{name: signatures(lines, by_log[:-3] + "A==", by_witness)}))
+    assert found(remade(BUNDLE, **{name: signatures(lines, by_log, by_witness[:-3] + "A==")}))
+
+
+def signatures(lines: list[str], *by: str) -> bytes:
+    return "".join(f"{line}\n" for line in (*lines, *by)).encode()
+
+
+def test_a_checkpoint_by_another_log_or_witness() -> None:
+    stranger = SigningKey(ORIGIN, KeyKind.LOG, Ed25519PrivateKey.from_private_bytes(b"\3" * 32))
+    study = HONEST.copy()
+    study.sign(by=[stranger, WITNESS])
+    assert found(study.bundle()).keys() == {"UNSIGNED"}
+    study.sign(by=[LOG, WITNESS._replace(private=stranger.private)])
+    assert found(study.bundle()).keys() == {"QUORUM"}
+    study.sign(by=[LOG, stranger, WITNESS])  # somebody whom the policy does not name: passed over
+    assert found(study.bundle()) == {}
+
+
+def test_a_checkpoint_of_another_log() -> None:
+    barley = LOG._replace(name=ORIGIN.replace("maize", "barley"))
+    study = HONEST.copy()
+    study.sign(by=[barley, WITNESS])
+    policy = f"log {barley.verifier}\n{POLICY}".replace(f"log {LOG.verifier}\n", "")
+    assert found(study.bundle(), policy).keys() == {"UNSIGNED"}
+
+
+def test_a_quorum_of_some() -> None:
+    others = [
+        SigningKey(f"w{n}", KeyKind.WITNESS, Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32))
+        for n in (8, 9)
+    ]
+    lines = "".join(f"witness {key.name} {key.verifier}\n" for key in others)
+    study = HONEST.copy()
+    study.sign(by=[LOG, WITNESS, others[0]])
+    bundle = study.bundle()
+    for quorum, holds in (
+        ("group g 2 ethics w8 w9\nquorum g", True),
+        ("group g all ethics w8 w9\nquorum g", False),
+        ("group g any w9 w8\nquorum g", True),
+        ("group g 1 w9\nquorum g", False),
+        ("quorum w8", True),
+        ("quorum w9", False),
+    ):
+        report = found(bundle, f"# ours\n\n{TRUSTED}{lines}\t{quorum}\n")
+        assert report.keys() == (set() if holds else {"QUORUM"}), quorum
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        "",
+        TRUSTED,
+        f"{POLICY}quorum none\n",
+        f"{TRUSTED}quorum somebody\n",
+        f"{TRUSTED}quorum\n",
+        f"{POLICY}wittness a b\n",
+        f"{POLICY}log\n",
+        f"{POLICY}log {LOG.verifier}\n",
+        f"{POLICY}log {WITNESS.verifier}\n",
+        f"{POLICY}witness other {WITNESS.verifier}\n",
+        f"{POLICY}witness log {LOG.verifier}\n",
+        f"{TRUSTED}group g 2 ethics\nquorum g\n",
+        f"{TRUSTED}group g 0 ethics\nquorum g\n",
+        f"{TRUSTED}group g -1 ethics\nquorum g\n",
+        f"{TRUSTED}group g any somebody\nquorum g\n",
+        f"{TRUSTED}group ethics any ethics\nquorum ethics\n",
+        POLICY.replace("+A", "+B", 1),
+        POLICY.replace("maize+", "wheat+", 1),
+    ],
+)
+def test_a_policy_that_is_none(policy: str) -> None:
+    assert found(BUNDLE, policy).keys() == {"POLICY"}
+
+
+def test_an_accepted_checkpoint_that_does_not_fit() -> None:
+    assert found(BUNDLE, accepted=b"Sunday\n").keys() == {"ACCEPTED"}
+    wheat = SigningKey("wheat", KeyKind.LOG, Ed25519PrivateKey.from_private_bytes(b"\4" * 32))
+    text = Checkpoint("wheat", 3, bytes(32)).text
+    note = str(Note(text, (signed(text, wheat),))).encode()
+    assert found(BUNDLE, accepted=note).keys() == {"ACCEPTED"}
+    assert found(BUNDLE, f"log {wheat.verifier}\n{POLICY}", note).keys() == {"ACCEPTED"}
+
+
+def test_a_file_that_is_no_bundle() -> None:
+    empty = io.BytesIO()
+    zipfile.ZipFile(empty, "w").close()
+    for file in (b"", b"PK", BUNDLE[:-1], BUNDLE + b"\0", BUNDLE[1:], empty.getvalue()):
+        assert found(file).keys() == {"FORMAT"}
+    for name in ("checkpoint", "tile/entries/000", "tile/0/001", "parts/002.p/88"):
+        assert found(remade(BUNDLE, **{name: None})).keys() == {"FORMAT"}, name
+        assert found(remade(BUNDLE, **{name: b"?"})).keys() == {"FORMAT"}, name
+
+
+# What no log can show: deploy/verifying.md says so openly.
+
+
+def test_what_cannot_be_detected() -> None:
+    study = HONEST.copy()
+    study.record("ConsentGiven", PEOPLE[0], words="Made up from nothing, by who can write.")
+    study.sign()
+    assert found(study.bundle(), accepted=LAST_ACCEPTED) == {}
+    unsealed = HONEST.copy()  # edited before it was sealed
+    unsealed.record("ConsentWithdrawn", PEOPLE[0])
+    edited_leaf_now = unsealed.rows[-1].leaf.replace(b"Withdrawn", b"Given")
+    unsealed.rows[-1] = unsealed.rows[-1]._replace(leaf=edited_leaf_now)
+    unsealed.sign()
+    assert found(unsealed.bundle(), accepted=LAST_ACCEPTED) == {}
+    alone = HONEST.copy()  # a history written anew, whose witness is in on it and nobody kept notes
+    edited(alone)
+    for size in alone.checkpoints:
+        alone.sign(size)
+    assert found(alone.bundle()) == {}
+    assert found(alone.bundle(), accepted=LAST_ACCEPTED).keys() == {"FORKED"}
+
+
+# At the terminal.
+
+
+def run(tmp_path: Path, bundle: bytes, *arguments: str) -> tuple[int, str]:
+    """verify.py alone, by a Python that knows nothing of us."""
+    (tmp_path / "policy").write_text(POLICY, encoding="utf-8")
+    (tmp_path / "bundle.zip").write_bytes(bundle)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", verify.__file__, "policy", "bundle.zip", *arguments],
+        cwd=tmp_path, capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert done.stderr == ""
+    assert all(len(line) < 80 for line in done.stdout.splitlines())
+    return done.returncode, done.stdout
+
+
+def test_it_says_that_all_holds_and_keeps_what_was_accepted(tmp_path: Path) -> None:
+    kept = tmp_path / "accepted"
+    status, said = run(tmp_path, HONEST_THEN.bundle(), "--accepted", "accepted", "--accept")
+    assert status == 0
+    assert said.splitlines()[-1] == "All of this bundle holds."
+    assert "this is the first time" in said
+    assert kept.read_bytes() == HONEST_THEN.checkpoints[500]
+    status, said = run(tmp_path, BUNDLE, "--accepted", "accepted")
+    assert (status, kept.read_bytes()) == (0, HONEST_THEN.checkpoints[500])
+    status, _ = run(tmp_path, BUNDLE, "--accepted", "accepted", "--accept")
+    assert (status, kept.read_bytes()) == (0, HONEST.checkpoints[600])
+    status, said = run(tmp_path, HONEST_THEN.bundle(), "--accepted", "accepted", "--accept")
+    assert status == 1
+    assert said.startswith("ROLLED BACK: ")
+    assert kept.read_bytes() == HONEST.checkpoints[600]
+    assert {path.name for path in tmp_path.iterdir()} == {"accepted", "bundle.zip", "policy"}
+
+
+def test_it_says_what_failed_where_and_what_it_means(tmp_path: Path) -> None:
+    study = HONEST.copy()
+    edited(study)
+    status, said = run(tmp_path, study.bundle())
+    assert status == 1
+    assert f"EDITED: {MEANING['EDITED']}\n  event 252\n" in said
+    assert said.endswith("This bundle does not hold.\n")
+    assert run(tmp_path, b"PK")[0] == 2
+    assert run(tmp_path, BUNDLE, "--accepted", "nowhere")[0] == 2
+    withheld = HONEST.copy()
+    withheld.rows = [row._replace(parts=()) for row in withheld.rows]
+    status, said = run(tmp_path, withheld.bundle())
+    assert status == 1
+    assert len(said.splitlines()) < 60
+    assert "more\n" in said
+
+
+def test_the_events_about_somebody_at_the_terminal(tmp_path: Path) -> None:
+    status, said = run(tmp_path, BUNDLE, "--about", PEOPLE[2])
+    assert status == 0
+    assert said.count("event ") == sum(f"tag {PEOPLE[2]}\n".encode() in r.leaf for r in HONEST.rows)
+
+
+def test_a_hostile_bundle_cannot_command_the_terminal(tmp_path: Path) -> None:
+    study = HONEST.copy()
+    study.record("ConsentGiven", PEOPLE[0], payload=b'"\x1b[2J\x9b\r\n"')
+    study.sign()
+    status, said = run(tmp_path, study.bundle(), "--about", PEOPLE[0])
+    assert status == 0
+    assert all(character.isprintable() or character == "\n" for character in said)
+
+
+@given(st.binary(max_size=80), st.integers(0, 3), st.binary(min_size=64, max_size=64))
+def test_signatures_are_verified_as_others_verify_them(
+    message: bytes, which: int, noise: bytes
+) -> None:
+    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(message).digest())
+    public, signature = key.public_key().public_bytes_raw(), key.sign(message)
+    s = int.from_bytes(signature[32:], "little") + verify.L
+    tried = [signature, noise, signature[:32] + s.to_bytes(32, "little"), signature[:63]][which]
+    try:
+        key.public_key().verify(tried, message)
+    except InvalidSignature:
+        accepted = False
+    else:
+        accepted = True
+    assert accepted == (which == 0)
+    try:
+        assert verify.ed25519(public, message, tried) == accepted
+    except ValueError:
+        assert not accepted
+
+
+def test_every_failure_is_explained_to_the_committee() -> None:
+    page = Path("deploy/verifying.md").read_text(encoding="utf-8")
+    for name, means in MEANING.items():
+        assert f"**{name}**" in page, name
+        assert means[-1] == "."
+    assert MEANING.keys() > CANNOT_TELL
