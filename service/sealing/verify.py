@@ -12,37 +12,37 @@ import re
 import sys
 import textwrap
 import zipfile
-import zlib
 from base64 import b64decode, b64encode
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 MEANING = {
     "POLICY": "Your policy file is not one: mend it.",
-    "ACCEPTED": "Your file of the last accepted checkpoint does not fit: find the right one.",
-    "FORMAT": "The file is damaged, or is no evidence bundle: ask for it again.",
+    "ACCEPTED": "Your file of the last accepted checkpoint does not fit.",
+    "FORMAT": "The file is damaged, or no evidence bundle: ask for it again.",
     "UNSIGNED": "A checkpoint has no signature by a log key of your policy.",
     "QUORUM": "The checkpoint lacks cosignatures that your policy asks for.",
-    "SIGNATURE": "A checkpoint was altered after it was signed, or its signature was made up.",
-    "FORKED": "The study's server has signed two histories that contradict one another.",
-    "ROLLED BACK": "The record was longer when you last looked: its end is gone, or this is old.",
+    "SIGNATURE": "A checkpoint was altered, or its signature was made up.",
+    "FORKED": "The study's server has signed histories that contradict one another.",
+    "ROLLED BACK": "The record was longer once: its end is gone, or this is old.",
     "ROOT": "Among these events are some that are not as they were sealed.",
-    "EDITED": "This event is not the one that was sealed here: it was changed or put in.",
+    "EDITED": "This is not the event that was sealed here: changed, or put in.",
     "DELETED": "The event that was sealed here is gone.",
     "TRUNCATED": "The last events that were sealed are gone.",
     "REORDERED": "This event was sealed in another place of the record.",
-    "REPLAYED": "An event that stands earlier in the record was put in once more.",
+    "REPLAYED": "An event of earlier in the record was put in once more.",
     "ORIGIN": "This belongs to another study.",
-    "MALFORMED": "What stands here is not an event as the record writes them.",
+    "MALFORMED": "What stands here is no event as the record writes them.",
     "ORDER": "It says it was recorded before the event in front of it.",
-    "BACKDATED": "It says it was recorded at a time when a witness saw it was not there yet.",
+    "BACKDATED": "It says it was recorded when a witness saw it was not there yet.",
     "CONTENT": "What is shown of this event is not what was recorded.",
-    "CIPHERTEXT": "The encrypted part of this event is not the one that was recorded.",
-    "MOVED": "The encrypted part of another event stands here: moved, or two were swapped.",
-    "WITHHELD": "A part of this event is not here, and no later erasure accounts for it.",
-    "UNERASED": "Somebody was erased from the record later, and data about them are still here.",
-    "EXTRA": "Something is here that the record does not know, or knows elsewhere.",
+    "CIPHERTEXT": "The encrypted part of this event is not what was recorded.",
+    "MOVED": "Another event's encrypted part stands here: moved, or swapped.",
+    "WITHHELD": "A part is not here, and no later erasure accounts for it.",
+    "UNERASED": "The record says somebody was erased, and this about them is here.",
+    "EXTRA": "The record does not know this, or knows it elsewhere.",
 }
 CANNOT_TELL = {"POLICY", "ACCEPTED", "FORMAT", "UNSIGNED", "QUORUM"}  # the rest show a fault
 SHOWN, TOLERANCE = 20, timedelta(minutes=5)  # places named of a failure; between two clocks
@@ -77,6 +77,7 @@ def added(p: Point, q: Point) -> Point:
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
+@lru_cache
 def point(encoded: bytes) -> Point:
     """The point that 32 bytes encode canonically (RFC 8032, 5.1.3). Raises ValueError."""
     y, odd = int.from_bytes(encoded, "little") % 2**255, encoded[31] >> 7
@@ -119,30 +120,22 @@ def read_policy(text: str) -> tuple[Keys, int, set[str]]:
     keys: Keys = {}
     named, quorum = {"none": (0, set[str]())}, list[tuple[int, set[str]]]()
     for line in text.splitlines():
-        kind, *said = line.split() or "#"
+        kind, *said = line.split() or ["#"]
         try:
             if kind in ("log", "witness"):
                 witness, vkey, *url = ["", *said] if kind == "log" else said
                 name, id_, encoded = vkey.split("+", 2)
                 kept, key = base64(encoded.encode()), [key for _, key, _ in keys.values()]
-                fits = sha256(f"{name}\n".encode() + kept).hexdigest()[:8] == id_ and point(
-                    kept[1:]
-                )
-                if (
-                    not fits
-                    or kept[0] != (4 if witness else 1)
-                    or witness in named
-                    or kept[1:] in key
-                ):
+                fits = sha256(f"{name}\n".encode() + kept).hexdigest()[:8] == id_
+                ours = kept[0] == (4 if witness else 1) and witness not in named
+                if not fits or not ours or kept[1:] in key or not point(kept[1:]):
                     raise ValueError("its key is damaged, of another kind, or there already")
                 keys[name, bytes.fromhex(id_)] = (witness, kept[1:], bool(url))
                 named |= {witness: (1, {witness})} if witness else {}
             elif kind == "group":
                 name, needed, *of = said
                 k = {"any": 1, "all": len(of)}.get(needed) or int(needed)
-                if name in named or not 1 <= k <= len(
-                    {who for who in of if named[who] == (1, {who})}
-                ):
+                if name in named or not 1 <= k <= sum(named[who] == (1, {who}) for who in {*of}):
                     raise ValueError("its name is there already, or it has too few witnesses")
                 named[name] = (k, {*of})
             elif kind == "quorum":
@@ -190,10 +183,10 @@ def opened(file: BinaryIO) -> zipfile.ZipFile:
     while piece := file.read(max(0, min(left, 1 << 20))):
         digest.update(piece)
         left -= len(piece)
-    archive = zipfile.ZipFile(file)
-    if archive.comment != b"par-bundle/1 sha256:" + digest.hexdigest().encode():
+    ending = digest.hexdigest().encode()
+    if file.read() != ending or zipfile.ZipFile(file).comment != b"par-bundle/1 sha256:" + ending:
         raise ValueError("it was changed, or not all of it is here")
-    return archive
+    return zipfile.ZipFile(file)
 
 
 def path(kind: str, number: int, size: int) -> str:
@@ -266,9 +259,8 @@ class Bundle:
             full = len(leaves) == min(256, self.size - first + 1) == len(tile) / 32
             parts = PART.findall(raw)
             here = {(int(n), part): (salt, base64(data)) for n, part, salt, data in parts}
-            if at > len(entries) or not full or len(here) < len(parts) or raw != b"".join([
-                b"%b %b %b %b\n" % part for part in parts
-            ]):  # fmt: skip
+            same = b"".join([b"%b %b %b %b\n" % part for part in parts]) == raw
+            if at > len(entries) or not full or not same or len(here) < len(parts):
                 raise ValueError("events or their parts are cut off, or there twice")
             hashes = [sha256(b"\0" + leaf).digest() for leaf in leaves]
             ours += hashes
@@ -323,7 +315,9 @@ class Bundle:
             made = sha256(b"\2par-commit/1\0" + named + data).hexdigest().encode()
             self.fail("CONTENT", place, made != commitment)
             if part == b"pub" and self.about in tags:
-                self.listed.append(f"{where}: {data.decode(errors='replace')}")
+                self.listed.append(
+                    f"{where}: {data.decode(errors='replace').partition(chr(10))[2]}"
+                )
         for subject in erased.replace(b"erase ", b"").split():
             if subject in self.there:
                 self.fail("UNERASED", f"{self.there.pop(subject)}, about {subject.decode()}")
@@ -355,27 +349,20 @@ class Bundle:
                 self.fail("DELETED", f"event {n:,}", was > 0 and seal not in here)
                 last = max(last, was)
         for digest, place in self.strange:
-            whose = (
-                f", which is that of event {self.owners[digest]:,}" if digest in self.owners else ""
-            )
-            self.fail("MOVED" if whose else "CIPHERTEXT", f"{place}{whose}")
+            if owner := self.owners.get(digest):
+                self.fail("MOVED", f"{place}, which is that of event {owner:,}")
+            self.fail("CIPHERTEXT", place, not owner)
         for places in self.missing.values():
-            for place in places:
-                self.fail("WITHHELD", place)
+            self.found.setdefault("WITHHELD", []).extend(places)
 
 
 def verify(policy: str, file: BinaryIO, accepted: bytes | None = None, about: str = "") -> Bundle:
     """What a bundle holds, and what is wrong with it. Raises CannotTell."""
     try:
         return Bundle(policy, file, accepted, about)
-    except (
-        LookupError,
-        RuntimeError,
-        ValueError,
-        EOFError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as fault:
+    except CannotTell:
+        raise
+    except Exception as fault:  # whatever a hostile file can make zipfile or us raise
         raise CannotTell("FORMAT", str(fault)) from None
 
 
@@ -390,26 +377,20 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="verify.py", description=(__doc__ or "").split(":")[0])
     parser.add_argument("policy", type=Path, help="your own file of whose signatures count")
     parser.add_argument("bundle", type=Path, help="the evidence bundle")
-    parser.add_argument(
-        "--accepted", type=Path, help="your own file of the checkpoint accepted last"
-    )
-    parser.add_argument(
-        "--accept", action="store_true", help="write the new one there if all holds"
-    )
-    parser.add_argument("--about", default="", help="list the events with a tag: participant:P-07")
+    parser.add_argument("--accepted", type=Path, help="your own file of the last checkpoint")
+    parser.add_argument("--accept", action="store_true", help="write it anew if all holds")
+    parser.add_argument("--about", default="", help="list the events of a tag: participant:P-07")
     given = parser.parse_args(arguments)
     kept: Path | None = given.accepted
+    first = kept is None or (given.accept and not kept.exists())
     try:
-        first = kept is None or (given.accept and not kept.exists())
+        accepted = None if kept is None or first else kept.read_bytes()
         with given.bundle.open("rb") as file:
-            bundle = verify(
-                given.policy.read_text("utf-8-sig"), file,
-                None if kept is None or first else kept.read_bytes(), given.about,
-            )  # fmt: skip
+            bundle = verify(given.policy.read_text("utf-8-sig"), file, accepted, given.about)
         found = bundle.found
     except CannotTell as fault:
         found = {fault.args[0]: [fault.args[1]]}
-    except OSError as fault:
+    except (OSError, UnicodeDecodeError) as fault:
         found = {"FORMAT": [str(fault)]}
     for name, places in found.items():
         say(f"{name}: {MEANING[name]}")
@@ -418,11 +399,9 @@ def main(arguments: list[str] | None = None) -> int:
         if len(places) > SHOWN:
             say(f"  and {len(places) - SHOWN:,} more")
     if found:
-        told = found.keys() - CANNOT_TELL
-        say(
-            "This bundle does not hold." if told else "It cannot be told whether this bundle holds."
-        )
-        return 1 if told else 2
+        shown = found.keys() - CANNOT_TELL
+        say("This bundle does not hold." if shown else "Whether this bundle holds cannot be told.")
+        return 1 if shown else 2
     for line in bundle.listed:
         say(line, 4)
     by = ", ".join(f"{who} on {time} UTC" for who, time in sorted(bundle.head.times.items()))
