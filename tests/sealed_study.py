@@ -94,12 +94,17 @@ class SealedStudy:
         self.rows.append(row)
         return row
 
-    def sign(self, size: int | None = None, by: Sequence[SigningKey] = (LOG, WITNESS)) -> bytes:
+    def sign(
+        self,
+        size: int | None = None,
+        by: Sequence[SigningKey] = (LOG, WITNESS),
+        cosigned: datetime | None = None,
+    ) -> bytes:
         """Sign a checkpoint over the first of the rows as they are now, and tile their hashes."""
         size = size or len(self.rows)
         hashes = [leaf_hash(row.leaf) for row in self.rows]
         text = Checkpoint(ORIGIN, size, root_of(hashes[:size])).text
-        at = seconds(recorded_at(size)) + 2
+        at = seconds(cosigned or recorded_at(size)) + 2
         lines = [signed(text, key, at if key.kind is KeyKind.WITNESS else None) for key in by]
         self.checkpoints[size] = str(Note(text, tuple(lines))).encode()
         self.tiles = [b"".join(hashes[n : n + 256]) for n in range(0, len(hashes), 256)]

@@ -200,33 +200,23 @@ def test_an_old_bundle_is_not_taken_for_the_newest() -> None:
 
 def test_a_backdated_event() -> None:
     study = HONEST.copy()
-    study.record("ConsentGiven", PEOPLE[0], position=601, at=recorded_at(594))
+    study.record("ConsentGiven", PEOPLE[0], at=recorded_at(594))
     study.sign()
     assert found(study.bundle()).keys() == {"ORDER", "BACKDATED"}
-    quiet = HONEST.copy()  # twenty minutes nothing happens; then somebody slips an event in
-    quiet.record("ConsentGiven", PEOPLE[0], at=recorded_at(600))
-    quiet.sign()
-    assert found(quiet.bundle()) == {}  # within the tolerance between two clocks
-    late = HONEST.copy()
-    late.rows.pop()
-    late.checkpoints[599] = late.checkpoints.pop(600)
-    late.sign(599)
-    late.record("ConsentGiven", PEOPLE[0], position=620, at=recorded_at(590))
-    assert "BACKDATED" not in found(late.bundle())
-
-
-def test_backdating_within_the_order_is_seen_by_a_witness_that_cosigns_at_once() -> None:
-    study = sealed_study(20, 30)
-    before = study.rows.pop()
-    last = study.record("ConsentGiven", PEOPLE[0], at=recorded_at(12))
-    assert last.position == before.position
-    study.checkpoints.clear()
     study.rows.pop()
-    study.sign()  # after 19 events, at minute 19: the witness saw no more
-    study.record("ConsentGiven", PEOPLE[0], at=recorded_at(19))
-    study.record("ConsentGiven", PEOPLE[0], position=21, at=recorded_at(19))
+    study.record("ConsentGiven", PEOPLE[0], at=recorded_at(600))
     study.sign()
-    assert found(study.bundle()) == {}
+    assert found(study.bundle()) == {}  # two clocks may differ so much
+
+
+def test_an_event_backdated_to_where_nothing_happened() -> None:
+    study = HONEST.copy()
+    study.sign(cosigned=recorded_at(620))  # the witness saw no more, twenty minutes later
+    study.record("ConsentGiven", PEOPLE[0], at=recorded_at(605))
+    study.sign(cosigned=recorded_at(626))
+    assert found(study.bundle()).keys() == {"BACKDATED"}
+    at_a_meeting = POLICY.replace(" https://ethics.example.org/", "")
+    assert found(study.bundle(), at_a_meeting) == {}  # who cosigns weeks later cannot tell
 
 
 def test_a_replayed_event() -> None:
