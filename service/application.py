@@ -9,10 +9,10 @@ from typing import Any
 
 import structlog
 from asyncpg import InterfaceError, Pool, PostgresError
-from litestar import Litestar, Request, Response, get
+from litestar import Litestar, MediaType, Request, Response, get
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
-from litestar.exceptions import NotAuthorizedException
+from litestar.exceptions import NotAuthorizedException, ServiceUnavailableException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Redirect
@@ -29,7 +29,7 @@ from service.graphql_over_websocket import graphql_websocket
 from service.graphql_schema import schema
 from service.graphql_withdrawal import NAME as WITHDRAW_WITH_CODE
 from service.graphql_withdrawal import open_to_anyone
-from service.identity import DemoIssuer, Identity, NotIdentified
+from service.identity import DemoIssuer, Identity, KeysUnknown, NotIdentified
 from service.logs import places, with_request_id
 from service.readings import Readings
 from service.research_record import ResearchRecord
@@ -40,6 +40,10 @@ log = structlog.get_logger(__name__)
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 COOKIE = "parcycle_session"
+USED = (
+    "This sign-in link has been used, or the demo was started again since: take a new one from the "
+    "terminal.\n"
+)
 
 
 @dataclass
@@ -169,6 +173,11 @@ def application(
             member = await identity.member(_token(connection))
         except NotIdentified as fault:
             raise NotAuthorizedException(str(fault)) from None
+        except KeysUnknown:
+            raise ServiceUnavailableException(
+                "Who asks cannot be told just now: the keys of access tokens cannot be had. "
+                "Ask again in a moment."
+            ) from None
         return service.asker(member, connection)
 
     def stranger(connection: Connection) -> Asker:
@@ -188,6 +197,7 @@ def application(
         graphql_websocket(schema(), asker, limits, introspection=introspection),
         *graphiql_routes(),
         *withdrawal_routes(),
+        begin,
         live,
         ready,
         *([sign_in_route(demo)] if demo else []),
@@ -211,6 +221,12 @@ def _token(connection: Connection) -> str:
     raise NotIdentified("Send an access token: Authorization: Bearer <token>")
 
 
+@get("/", sync_to_thread=False)
+def begin() -> Redirect:
+    """Where somebody begins who has the address alone."""
+    return Redirect("/graphiql", status_code=303)
+
+
 @get("/health/live", sync_to_thread=False)
 def live() -> dict[str, str]:
     """The process answers."""
@@ -228,14 +244,11 @@ def sign_in_route(demo: DemoIssuer) -> HTTPRouteHandler:
     """Where one-time links of the demo lead to."""
 
     @get("/sign-in/{code:str}")
-    async def sign_in(code: FromPath[str]) -> Redirect:
+    async def sign_in(code: FromPath[str]) -> Response[Any]:
         """Sign in, once, and go on to GraphiQL."""
         token = demo.redeem(code)
         if token is None:
-            raise NotAuthorizedException(
-                "This sign-in link has been used, or the demo was started again since: "
-                "take a new one from the terminal."
-            )
+            return Response(USED, status_code=401, media_type=MediaType.TEXT)
         cookie = Cookie(key=COOKIE, value=token, httponly=True, samesite="strict", path="/")
         return Redirect("/graphiql", status_code=303, cookies=[cookie])
 

@@ -1,9 +1,11 @@
 """The command `parcycle`: run the service, look after it, bring records in and take them out."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterable
 from datetime import date, time
+from importlib.metadata import version
 from pathlib import Path
 
 from asyncpg import PostgresError
@@ -28,6 +30,7 @@ from service.database import connect, open_pool
 from service.embedded_postgres import EmbeddedPostgresError
 from service.exporting import NothingToExport
 from service.graphql_schema import schema as graphql_schema
+from service.identity import KeysUnknown
 from service.importing import CannotImport, FileFormat, import_file, read_file
 from service.migrate_schema import MigrationError
 from service.migrate_schema import migrate as migrate_schema
@@ -37,12 +40,16 @@ from service.research_record import ResearchRecord
 from service.sealing.key_commands import keys
 from service.sealing.key_encryption import KeysUnusable
 from service.serving import run_demo, run_service
-from service.settings import Settings
+from service.settings import Settings, WrongSetting, read_settings
 from service.store import Unusable, reach, store
 from service.taking_out import consent, export, receipt
 from service.terminal import Failure, console, errors, progress, run, with_store
 
-app = App(name="parcycle", help="The event-sourced record of participatory action research.")
+app = App(
+    name="parcycle",
+    help="The event-sourced record of participatory action research.",
+    version=lambda: version("parcycle"),
+)
 for elsewhere in (audit, digest, export, consent, receipt):
     app.command(elsewhere)
 app.command(policy)
@@ -51,18 +58,22 @@ app.command(keys)
 FAULTS = (
     Failure, CannotImport, EmbeddedPostgresError, KeysUnusable, MigrationError, NoSuchStudy,
     NothingToExport, OSError, PostgresError, RebuildUnderWay, Refused, Stopped, Unusable,
+    KeysUnknown, WrongSetting,
 )  # fmt: skip
 
 
 def main() -> None:
     """Run the command line."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # leave every `with` in order
-    settings = Settings()
-    logs.configure(settings.log_format, settings.log_level)
     try:
+        settings = read_settings()
+        logs.configure(settings.log_format, settings.log_level)
         app()
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever reads what we print has had enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still unsaid
+        sys.exit(1)
     except FAULTS as fault:
         errors.print(f"[red]parcycle:[/red] {fault}", highlight=False, soft_wrap=True)
         sys.exit(1)

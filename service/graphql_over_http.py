@@ -101,6 +101,7 @@ class Strangers:
     context: Callable[[Request[Any, Any, Any]], object]
 
 
+UNAVAILABLE = {503: {"code": "UNAVAILABLE"}}
 encoder = msgspec.json.Encoder()
 posted = msgspec.json.Decoder(Parameters)
 
@@ -166,7 +167,7 @@ class GraphQLOverHTTP:
             return refused(
                 media,
                 error.status_code,
-                [GraphQLError(error.detail)],
+                [GraphQLError(error.detail, extensions=UNAVAILABLE.get(error.status_code))],
                 challenge | (error.headers or {}),
             )
         except Exception as error:  # of `context`, or a value that JSON cannot hold

@@ -50,7 +50,8 @@ def graphql_websocket(
     """Serves `schema` at /graphql. `context` is called anew for each operation.
 
     `context` gets the connection with what the client said in `connection_init` (see
-    `introduced`). When it raises an HTTPException (401, 403) the connection is closed with 4403.
+    `introduced`). When it raises an HTTPException (401, 403) the connection is closed with 4403;
+    503 closes it with 1013.
     """
     operations = Operations(schema, limits, introspection=introspection)
 
@@ -115,7 +116,10 @@ class Conversation(BaseGraphQLTransportWSHandler[Any, None]):
         self.socket = introduced(self.socket, said.connection_params)
         try:
             await self.context_of(self.socket)
-        except HTTPException:
+        except HTTPException as error:
+            if error.status_code == 503:
+                await self.websocket.close(1013, "Try again later")
+                raise WebSocketDisconnected from None
             raise ConnectionRejectionError from None
         except Exception as error:
             internal(error)

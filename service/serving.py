@@ -25,8 +25,9 @@ def run_service(settings: Settings, host: str, port: int, console: Console) -> N
     """Serve until SIGINT or SIGTERM."""
     if settings.token_keys is None:
         raise ValueError("the service needs token_keys to know who is asking")
-    listener = listening(host, port)
     identity = Identity(settings.token_keys, settings.token_issuer, settings.token_audience)
+    identity.check_file()
+    listener = listening(host, port)
     with store(settings) as kept:
         uvloop.run(check(kept.service_url))
         app = application(
@@ -92,10 +93,11 @@ def listening(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
-    except OSError as fault:
+    except (OSError, OverflowError) as fault:
         listener.close()
+        why = fault.strerror if isinstance(fault, OSError) else "a port is 0 to 65535"
         raise OSError(
-            f"Cannot listen on {host}:{port} ({fault.strerror}); choose another with --port."
+            f"Cannot listen on {host}:{port} ({why}); choose another with --port, or --host."
         ) from fault
     return listener
 

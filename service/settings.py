@@ -1,11 +1,12 @@
 """Settings: from the environment, each with `PARCYCLE_` before its name; `DATABASE_URL` besides."""
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from service.consent_records import Controller
 
@@ -16,6 +17,10 @@ def default_home() -> Path:
         return Path("/var/lib/parcycle")
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data) / "parcycle"
+
+
+class WrongSetting(Exception):
+    """A setting cannot be used: says which one and why, but not what it holds."""
 
 
 class Settings(BaseSettings):
@@ -54,3 +59,20 @@ class Settings(BaseSettings):
         description="Who answers for the data, for consent records and receipts, as JSON: name, "
         "address, contact, jurisdiction and storage_location (ISO 3166-1), retention (P10Y).",
     )
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises `WrongSetting`."""
+    try:
+        return Settings()
+    except ValidationError as fault:
+        wrong = [f"{_variable(*each['loc'])}: {each['msg']}." for each in fault.errors()]
+        raise WrongSetting(" ".join(wrong)) from None
+    except SettingsError as fault:  # what is set to something that JSON has to tell, and is none
+        (name,) = re.findall(r'field "(\w+)"', str(fault))
+        raise WrongSetting(f"{_variable(name)}: It is not JSON.") from None
+
+
+def _variable(name: int | str, *within: int | str) -> str:
+    variable = name if name == "DATABASE_URL" else f"PARCYCLE_{str(name).upper()}"
+    return ", ".join([str(variable), *map(str, within)])

@@ -3,13 +3,16 @@
 import asyncio
 import json
 import socket
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 import pytest
+from joserfc.jwk import KeySet
 
 from domain.vocabulary import event_types
 from projections.following import registers
+from service.identity import DemoIssuer
 from tests.conftest import Database
 from tests.files import line, written
 from tests.own_server import own_home
@@ -29,6 +32,13 @@ def told(database: Database) -> Database:
         prepare(ana)
         whole_cycle(ana)
     return database
+
+
+def keys_of(folder: Path) -> Path:
+    """A file of somebody's keys, by whom access tokens are signed."""
+    trusted = DemoIssuer("parcycle").identity.keys_from
+    assert isinstance(trusted, KeySet)
+    return written(folder / "keys.json", json.dumps(trusted.as_dict(private=False)))
 
 
 def bring(database: Database, file: Path, *options: object) -> tuple[int, str, str]:
@@ -95,8 +105,52 @@ def test_it_does_not_serve_without_keys_to_trust(database: Database) -> None:
     assert "there is no file /no/such/keys.json" in parcycle("serve", **missing).stderr
 
 
+@pytest.mark.parametrize("text", ["no JSON", "7", "[]", "{}", '{"keys": []}', '{"keys": [{}]}'])
+def test_it_does_not_serve_by_a_file_that_holds_no_keys(tmp_path: Path, text: str) -> None:
+    keys = written(tmp_path / "keys.json", text)
+    done = parcycle("serve", PARCYCLE_TOKEN_KEYS=str(keys))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"parcycle: {keys} holds no JWK Set (RFC 7517).\n"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("PARCYCLE_PORT", "secret", "PARCYCLE_PORT: Input should be a valid integer"),
+        ("PARCYCLE_LOG_LEVEL", "secret", "PARCYCLE_LOG_LEVEL: Input should be 'debug', 'info'"),
+        ("PARCYCLE_CONTROLLER", "secret", "PARCYCLE_CONTROLLER: It is not JSON."),
+        ("PARCYCLE_CONTROLLER", '{"jurisdiction": "secret"}', "PARCYCLE_CONTROLLER, jurisdiction"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(setting: str, value: str, said: str) -> None:
+    done = parcycle("events", **{setting: value})
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert said in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_reader_who_has_had_enough_is_no_fault() -> None:
+    """As in `parcycle schema | head -1`."""
+    with started("schema") as running:
+        assert running.process.stdout is not None
+        running.process.stdout.readline()
+        running.process.stdout.close()
+        assert running.process.wait(60) == 1
+        assert running.errors.read_text() == ""
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert parcycle("--version").stdout.strip() == version("parcycle") != "0.0.0"
+
+
+def test_a_port_that_is_none_is_told(tmp_path: Path) -> None:
+    done = parcycle("serve", "--port", 70_000, PARCYCLE_TOKEN_KEYS=str(keys_of(tmp_path)))
+    assert done.returncode == 1
+    assert "127.0.0.1:70000 (a port is 0 to 65535); choose another with --port" in done.stderr
+
+
 def test_a_port_that_is_taken_is_told(database: Database, tmp_path: Path) -> None:
-    keys = written(tmp_path / "keys.json", "{}")
+    keys = keys_of(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         done = parcycle("serve", "--port", port, DATABASE_URL=database.service_url,
@@ -110,7 +164,7 @@ def test_a_port_that_is_taken_is_told(database: Database, tmp_path: Path) -> Non
 def test_a_database_that_cannot_be_reached_is_told_in_one_line(
     command: tuple[str, ...], tmp_path: Path
 ) -> None:
-    keys = written(tmp_path / "keys.json", "{}")
+    keys = keys_of(tmp_path)
     url = "postgresql://parcycle_service:secret@127.0.0.1:1/parcycle"
     done = parcycle(*command, DATABASE_URL=url, PARCYCLE_TOKEN_KEYS=str(keys))
     assert done.returncode == 1

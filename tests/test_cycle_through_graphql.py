@@ -178,7 +178,14 @@ def test_a_sign_in_link_works_once(service: Service) -> None:
     known = '{ study(id: "maize", atLeast: 1) { study } }'
     asked = browser.post("/graphql", json={"query": known}).json()
     assert asked == {"data": {"study": {"study": "maize"}}}
-    assert browser.get(f"/sign-in/{code}").status_code == 401
+    used = browser.get(f"/sign-in/{code}")
+    assert (used.status_code, used.headers["content-type"]) == (401, "text/plain; charset=utf-8")
+    assert used.text.startswith("This sign-in link has been used")
+
+
+def test_the_address_alone_leads_somewhere(service: Service) -> None:
+    begun = service.as_("ana").http.get("/", follow_redirects=True)
+    assert (begun.status_code, begun.url.path) == (200, "/graphiql")
 
 
 def test_a_node_is_found_by_its_global_identifier(service: Service) -> None:

@@ -8,11 +8,18 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey, OKPKey, RSAKey
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
-from service.identity import DemoIssuer, Identity, NotIdentified
+from service.application import application
+from service.identity import DemoIssuer, Identity, KeysUnknown, NotIdentified
+from tests.conftest import Database
+from tests.graphql_under_test import served
 
 KEYS: dict[str, Any] = {
     "RS256": RSAKey.generate_key(2048, {"kid": "rsa"}),
@@ -93,6 +100,53 @@ def test_a_new_key_of_the_issuer_is_found(identity: Identity) -> None:
     Path(str(identity.keys_from)).write_text(json.dumps({"keys": [renewed.as_dict(private=False)]}))
     identity._looked_at = -100.0  # a minute has passed
     assert asyncio.run(identity.member(token("ES256", renewed, sub="ben"))) == "ben"
+
+
+def test_a_wrong_token_while_the_issuer_is_away_takes_the_keys_from_nobody(
+    identity: Identity,
+) -> None:
+    assert asyncio.run(identity.member(token())) == "ana"
+    Path(str(identity.keys_from)).unlink()
+    identity._looked_at = -100.0  # a minute has passed
+    stranger = RSAKey.generate_key(2048, {"kid": "stranger"})
+    with pytest.raises(NotIdentified):
+        asyncio.run(identity.member(token(key=stranger)))
+    assert asyncio.run(identity.member(token(sub="ben"))) == "ben"
+
+
+def test_keys_that_cannot_be_had_are_no_fault_of_the_token(tmp_path: Path) -> None:
+    """And they are looked for again, but not for each request."""
+    file = tmp_path / "keys.json"
+    identity = Identity(str(file), "https://issuer.example", "parcycle")
+    for _ in range(2):
+        with pytest.raises(KeysUnknown, match=r"keys\.json cannot be read"):
+            asyncio.run(identity.member(token()))
+    file.write_text(json.dumps({"keys": [KEYS["RS256"].as_dict(private=False)]}))
+    with pytest.raises(KeysUnknown):
+        asyncio.run(identity.member(token()))
+    identity._looked_at = -100.0  # a while has passed
+    assert asyncio.run(identity.member(token())) == "ana"
+
+
+def test_a_service_without_keys_says_that_it_is_unavailable(database: Database) -> None:
+    nowhere = Identity("/no/such/keys.json", "https://issuer.example", "parcycle")
+    with served(application(database.service_url, nowhere)) as address:
+        headers = {"authorization": f"Bearer {token()}"}
+        asked = {"query": "{ studies { study } }"}
+        answer = httpx.post(f"http://{address}/graphql", json=asked, headers=headers, timeout=30)
+        assert answer.status_code == 503
+        (error,) = answer.json()["errors"]
+        assert error["extensions"]["code"] == "UNAVAILABLE"
+        assert "keys.json" not in error["message"]
+        socket = connect(
+            f"ws://{address}/graphql", subprotocols=[Subprotocol("graphql-transport-ws")]
+        )
+        with socket:
+            socket.send(json.dumps({"type": "connection_init", "payload": headers}))
+            with pytest.raises(ConnectionClosed) as closed:
+                socket.recv()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1013, "Try again later")
 
 
 def test_the_demo_signs_tokens_and_links_that_work_once() -> None:
