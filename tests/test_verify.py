@@ -511,7 +511,7 @@ def test_it_says_that_all_holds_and_keeps_what_was_accepted(tmp_path: Path) -> N
     status, said = run(tmp_path, HONEST_THEN.bundle(), "--accepted", "accepted", "--accept")
     assert status == 0
     assert said.splitlines()[-1] == "All of this bundle holds."
-    assert "this is the first time" in said
+    assert "nothing you accepted before" in said
     assert kept.read_bytes() == HONEST_THEN.checkpoints[500]
     status, said = run(tmp_path, BUNDLE, "--accepted", "accepted")
     assert (status, kept.read_bytes()) == (0, HONEST_THEN.checkpoints[500])
@@ -544,7 +544,9 @@ def test_it_says_what_failed_where_and_what_it_means(tmp_path: Path) -> None:
 def test_the_events_about_somebody_at_the_terminal(tmp_path: Path) -> None:
     status, said = run(tmp_path, BUNDLE, "--about", PEOPLE[2])
     assert status == 0
-    assert said.count("event ") == sum(f"tag {PEOPLE[2]}\n".encode() in r.leaf for r in HONEST.rows)
+    about = sum(f"tag {PEOPLE[2]}\n".encode() in row.leaf for row in HONEST.rows)
+    assert said.count("event ") == about
+    assert f"{about} events have the tag {PEOPLE[2]}: these are all there are." in said
 
 
 def test_a_hostile_bundle_cannot_command_the_terminal(tmp_path: Path) -> None:

@@ -404,6 +404,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 1 if shown else 2
     for line in bundle.listed:
         say(line, 4)
+    if given.about:
+        say(f"{len(bundle.listed):,} events have the tag {given.about}: these are all there are.")
     by = ", ".join(f"{who} on {time} UTC" for who, time in sorted(bundle.head.times.items()))
     for line in (
         f"study      {bundle.head.origin}",
@@ -411,7 +413,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"recorded   {bundle.first.decode()} to {bundle.last.decode()}",
         f"cosigned   {by or 'by nobody whom your policy names'}",
         f"parts      {bundle.open:,} open, {bundle.sealed:,} encrypted, {bundle.erased:,} erased",
-        f"compared   {'with nothing: this is the first time' if first else f'with {kept}'}",
+        f"compared   with {kept if not first else 'nothing you accepted before'}",
     ):  # fmt: skip
         say(line, 11)
     say("All of this bundle holds.")
