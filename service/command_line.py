@@ -13,6 +13,7 @@ from cyclopts import App
 from msgspec import structs
 from rich.box import SIMPLE
 from rich.table import Table
+from rich.text import Text
 
 from domain.commands import Refused, all_commands
 from domain.membership import MAY
@@ -77,7 +78,10 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what is still unsaid
         sys.exit(1)
     except FAULTS as fault:
-        errors.print(f"[red]parcycle:[/red] {fault}", highlight=False, soft_wrap=True)
+        said = str(fault)
+        if isinstance(fault, OSError) and fault.filename is not None:
+            said = f"{fault.filename}: {fault.strerror}."
+        errors.print("[red]parcycle:[/red]", Text(said), highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

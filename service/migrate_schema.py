@@ -44,7 +44,8 @@ async def migrate(url: str, folder: Path = MIGRATIONS) -> list[str]:
     try:
         await _wait_for_lock(db)
         await db.execute(
-            "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(255) PRIMARY KEY)"
+            "CREATE TABLE IF NOT EXISTS schema_migrations (version varchar(255) PRIMARY KEY);"
+            "GRANT SELECT ON schema_migrations TO PUBLIC"  # so that a service can tell it is behind
         )
         applied = await _applied(db)
         to_apply = [each for each in migrations if each.version not in applied]

@@ -9,10 +9,12 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from service.embedded_postgres import embedded_postgres
-from service.migrate_schema import OWNER_ROLE, SERVICE_ROLE, create_roles, migrate
+from service.migrate_schema import OWNER_ROLE, SERVICE_ROLE, create_roles, migrate, pending
 from service.settings import Settings
 
 DATABASE = "parcycle"
+OLDEST = 15  # of the versions of PostgreSQL that the record is tested on
+MAY_CHANGE_EVENTS = "select has_table_privilege('record.event', 'update, delete, truncate')"
 
 
 @dataclass(frozen=True)
@@ -64,24 +66,46 @@ async def reach(url: str) -> None:
     try:
         db = await asyncpg.connect(url, timeout=10)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as fault:
+        if isinstance(fault, ValueError):
+            raise Unusable(
+                "The database's URL cannot be read; write it as in postgresql://role:password@host/"
+                "database, with anything but letters and digits percent-encoded in each part."
+            ) from fault
         parts = urlsplit(url)
         where = f"{parts.path.strip('/')} at {parts.netloc.rpartition('@')[2]}"
         raise Unusable(
             f"Cannot use the database {where} as {parts.username}: {_why(fault)}. See that it "
             "runs, and that its URL is right."
         ) from fault
+    version = db.get_server_version().major
     await db.close()
+    if version < OLDEST:
+        raise Unusable(f"PostgreSQL {version} is too old; use {OLDEST} to 18.")
 
 
 async def check(url: str) -> None:
-    """Raises `Unusable` if the database does not let us in, or holds no record."""
+    """Raises `Unusable` unless the database lets us in, with a record that we can but add to."""
     await reach(url)
     db = await asyncpg.connect(url)
     try:
         if await db.fetchval("select to_regnamespace('record')") is None:
             raise Unusable("The database holds no record yet; run `parcycle migrate` first.")
+        if await db.fetchval(MAY_CHANGE_EVENTS):
+            raise Unusable(
+                f"The role {urlsplit(url).username} may change or delete what is on record; let "
+                f"DATABASE_URL name {SERVICE_ROLE}, which may not (deploy/create_roles.sql)."
+            )
     finally:
         await db.close()
+    try:
+        behind = await pending(url)
+    except asyncpg.InsufficientPrivilegeError:  # what migrates lets everybody read the versions
+        behind = ["a version"]
+    if behind:
+        raise Unusable(
+            f"The database's schema is of an earlier version, without {', '.join(behind)}; "
+            "run `parcycle migrate` first."
+        )
 
 
 def _why(fault: Exception) -> str:

@@ -12,12 +12,14 @@ from joserfc.jwk import KeySet
 
 from domain.vocabulary import event_types
 from projections.following import registers
+from service.database import connect
 from service.identity import DemoIssuer
+from service.migrate_schema import pending
 from tests.conftest import Database
 from tests.files import line, written
 from tests.own_server import own_home
 from tests.processes import parcycle, service_process, started
-from tests.recording import events_of
+from tests.recording import events_of, in_a_loop
 from tests.serving import prepare, serving, whole_cycle
 from tests.test_pabulib import SMALL
 
@@ -173,6 +175,37 @@ def test_a_database_that_cannot_be_reached_is_told_in_one_line(
     assert "secret" not in done.stderr
 
 
+@pytest.mark.parametrize("url", ["secret", "mysql://ana:secret@localhost/parcycle"])
+def test_a_url_that_is_none_is_told_without_quoting_it(url: str) -> None:
+    done = parcycle("tail", "maize", DATABASE_URL=url)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert "The database's URL cannot be read" in done.stderr
+    assert "secret" not in done.stderr
+
+
+def test_a_role_that_may_change_events_is_not_served_by(database: Database) -> None:
+    done = parcycle("tail", "maize", DATABASE_URL=database.owner_url)
+    assert done.returncode == 1
+    assert "The role parcycle_owner may change or delete what is on record" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "change",
+    ["delete from schema_migrations", "revoke select on schema_migrations from public"],
+    ids=["behind", "before versions were told"],
+)
+@in_a_loop
+async def test_a_schema_of_an_earlier_version_is_told(database: Database, change: str) -> None:
+    assert await pending(database.service_url) == []
+    owner = await connect(database.owner_url)
+    await owner.execute(change)
+    await owner.close()
+    done = await asyncio.to_thread(parcycle, "tail", "maize", DATABASE_URL=database.service_url)
+    assert done.returncode == 1
+    assert "is of an earlier version, without " in done.stderr
+    assert "run `parcycle migrate` first" in done.stderr
+
+
 def test_projecting_apart_from_serving(database: Database, tmp_path: Path) -> None:
     """`serve` follows nothing, and answers from what `project` has taken in."""
     apart = {"PARCYCLE_PROJECT": "false"}
@@ -278,6 +311,8 @@ def test_what_is_exported_is_imported_to_the_same(told: Database, tmp_path: Path
     for each in (*first, *second):
         each["input"].pop("study", None)
     assert first == second
+    nowhere = parcycle("import", tmp_path / "no.pb", "--study", "b", "--member", "ana", **url)
+    assert nowhere.stderr == f"parcycle: {tmp_path / 'no.pb'}: No such file or directory.\n"
     nothing = parcycle("export", "maze", tmp_path / "maze.jsonl", "--member", "ana", **url)
     assert nothing.returncode == 1
     assert "Nothing of a study maze is on record" in nothing.stderr
