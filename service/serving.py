@@ -111,10 +111,10 @@ async def serve(
         timeout_graceful_shutdown=3,  # seconds: subscriptions have no end of their own
     )  # fmt: skip
     server = uvicorn.Server(config)
+    host, port = listener.getsockname()[:2]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started and not serving.done():  # noqa: ASYNC110 (uvicorn offers no event)
         await asyncio.sleep(0.02)
-    if not serving.done():
-        host, port = listener.getsockname()[:2]
+    if server.started and not server.should_exit:  # it may have been told to stop meanwhile
         await say(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     await serving

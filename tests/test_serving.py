@@ -3,6 +3,8 @@
 import asyncio
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +25,7 @@ from service.embedded_postgres import embedded_postgres
 from service.graphql_types import global_id
 from tests.conftest import Database
 from tests.own_server import kill_server, migrated, own_home
-from tests.processes import service_process, started
+from tests.processes import ROOT, service_process, started
 from tests.recording import events_of, in_a_loop
 from tests.serving import Person, Service, prepare, serving, whole_cycle
 
@@ -291,6 +293,34 @@ def test_the_service_stops_in_order_when_it_is_told_to(database: Database, tmp_p
     kept = types_on_record(database)
     assert kept[last - 1] == "CycleClosed"
     assert set(kept[last:]) == {"IdentifiableDataRead"}  # what was only noted is put on record
+
+
+TOLD_TO_STOP_AS_IT_STARTS = """
+import asyncio, signal
+from contextlib import asynccontextmanager
+from litestar import Litestar
+from service.serving import listening, serve
+
+@asynccontextmanager
+async def lifespan(app):
+    signal.raise_signal(signal.SIGINT)
+    yield
+    print("let go of everything")
+
+async def say(at):
+    print("serves")
+
+asyncio.run(serve(Litestar([], lifespan=[lifespan]), listening("127.0.0.1", 0), say))
+"""
+
+
+def test_the_service_stops_in_order_while_it_still_starts() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", TOLD_TO_STOP_AS_IT_STARTS],
+        cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+    assert done.stdout == "let go of everything\n"
+    assert done.returncode == -signal.SIGINT
 
 
 def test_the_demo_stops_its_database_when_it_is_told_to() -> None:
