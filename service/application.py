@@ -2,20 +2,21 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from asyncpg import InterfaceError, Pool, PostgresError
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, Request, Response, get
 from litestar.connection import ASGIConnection
-from litestar.datastructures import Cookie
-from litestar.exceptions import NotAuthorizedException, ServiceUnavailableException
-from litestar.handlers import HTTPRouteHandler
-from litestar.params import FromPath
-from litestar.response import Redirect
+from litestar.datastructures import State
+from litestar.exceptions import (
+    HTTPException,
+    NotAuthorizedException,
+    ServiceUnavailableException,
+)
 
 from projections.following import Batch, Stopped, follow, make_tables, registers
 from projections.following import stopped_registers as stopped_in
@@ -31,6 +32,10 @@ from service.graphql_withdrawal import NAME as WITHDRAW_WITH_CODE
 from service.graphql_withdrawal import open_to_anyone
 from service.identity import DemoIssuer, Identity, KeysUnknown, NotIdentified
 from service.logs import places, with_request_id
+from service.pages import page_routes
+from service.pages.doors import COOKIE
+from service.pages.live import LiveStudies
+from service.pages.visits import fault_page
 from service.readings import Readings
 from service.research_record import ResearchRecord
 from service.withdrawal_by_code import Withdrawals
@@ -39,11 +44,6 @@ from service.withdrawal_page import withdrawal_routes
 log = structlog.get_logger(__name__)
 
 Connection = ASGIConnection[Any, Any, Any, Any]
-COOKIE = "parcycle_session"
-USED = (
-    "This sign-in link has been used, or the demo was started again since: take a new one from the "
-    "terminal.\n"
-)
 
 
 @dataclass
@@ -55,6 +55,7 @@ class Service:
     bell: Bell
     readings: Readings
     withdrawals: Withdrawals
+    live: LiveStudies
 
     def asker(self, member: str, connection: Connection) -> Asker:
         """A member, or a stranger (""), who asks over this connection."""
@@ -90,10 +91,14 @@ async def running(database_url: str, *, project: bool) -> AsyncIterator[Service]
         record = await stack.enter_async_context(ResearchRecord(database_url))
         record.recorder.on_append(bell.ring)
         await prepare_registers(database_url)
+        live = LiveStudies(pool)
+        stack.push_async_callback(live.stop)
         if project:
             followers = await open_pool(database_url, 4, search_path="register")
             stack.push_async_callback(followers.close)
-            following = asyncio.create_task(follow_for_ever(followers, bell), name="registers")
+            following = asyncio.create_task(
+                follow_for_ever(followers, bell, live.taken_in), name="registers"
+            )
 
             async def stop() -> None:
                 following.cancel()
@@ -103,7 +108,7 @@ async def running(database_url: str, *, project: bool) -> AsyncIterator[Service]
         readings = Readings(record)
         readings.start()
         stack.push_async_callback(readings.stop)
-        yield Service(record, pool, bell, readings, Withdrawals(record))
+        yield Service(record, pool, bell, readings, Withdrawals(record), live)
 
 
 async def prepare_registers(database_url: str) -> None:
@@ -115,9 +120,15 @@ async def prepare_registers(database_url: str) -> None:
         await db.close()
 
 
-async def follow_for_ever(pool: Pool, bell: Bell) -> None:
-    """Follow with every register; the database's absence is waited out."""
+async def follow_for_ever(
+    pool: Pool, bell: Bell, hears: Callable[[Batch], None] = lambda batch: None
+) -> None:
+    """Follow with every register, and tell who `hears`; the database's absence is waited out."""
     told: set[tuple[str, str, int]] = set()
+
+    def taken_in(batch: Batch) -> None:
+        hears(batch)
+        tell_taken_in(batch)
 
     def stopped(fault: Stopped) -> None:
         if (fault.register, fault.study, fault.position) not in told:
@@ -133,7 +144,7 @@ async def follow_for_ever(pool: Pool, bell: Bell) -> None:
     with bell.listening() as rung:
         while True:
             try:
-                await follow(pool, registers().values(), rung, stopped, tell_taken_in)
+                await follow(pool, registers().values(), rung, stopped, taken_in)
             except Exception as lost:  # the database is away, or worse: they go on in any case
                 log.warning("registers_wait", error=type(lost).__name__, at=places(lost)[-1])
                 await asyncio.sleep(1)
@@ -167,10 +178,9 @@ def application(
     """The ASGI application. With `demo`, one-time links sign members in."""
     limits = limits or Limits()
 
-    async def asker(connection: Connection) -> Asker:
-        service: Service = connection.app.state.service
+    async def member(token: str) -> str:
         try:
-            member = await identity.member(_token(connection))
+            return await identity.member(token)
         except NotIdentified as fault:
             raise NotAuthorizedException(str(fault)) from None
         except KeysUnknown:
@@ -178,7 +188,10 @@ def application(
                 "Who asks cannot be told just now: the keys of access tokens cannot be had. "
                 "Ask again in a moment."
             ) from None
-        return service.asker(member, connection)
+
+    async def asker(connection: Connection) -> Asker:
+        service: Service = connection.app.state.service
+        return service.asker(await member(_token(connection)), connection)
 
     def stranger(connection: Connection) -> Asker:
         service: Service = connection.app.state.service
@@ -197,14 +210,15 @@ def application(
         graphql_websocket(schema(), asker, limits, introspection=introspection),
         *graphiql_routes(),
         *withdrawal_routes(),
-        begin,
+        *page_routes(demo),
         live,
         ready,
-        *([sign_in_route(demo)] if demo else []),
     ]
     return Litestar(
         handlers,
         lifespan=[lifespan],
+        state=State({"asker": asker, "member": member}),
+        exception_handlers={HTTPException: fault_page},
         middleware=[with_request_id],
         openapi_config=None,
         logging_config=None,
@@ -212,19 +226,13 @@ def application(
 
 
 def _token(connection: Connection) -> str:
-    """The access token of a request: a bearer token (RFC 6750), or the demo's session cookie."""
+    """The access token of a request: a bearer token (RFC 6750), or the session's cookie."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token:
         return token.strip()
     if session := connection.cookies.get(COOKIE):
         return session
-    raise NotIdentified("Send an access token: Authorization: Bearer <token>")
-
-
-@get("/", sync_to_thread=False)
-def begin() -> Redirect:
-    """Where somebody begins who has the address alone."""
-    return Redirect("/graphiql", status_code=303)
+    raise NotAuthorizedException("Send an access token: Authorization: Bearer <token>")
 
 
 @get("/health/live", sync_to_thread=False)
@@ -238,18 +246,3 @@ async def ready(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     """The database answers and every register follows; else 503, and what has stopped where."""
     healthy, state = await request.app.state.service.healthy()
     return Response(state, status_code=200 if healthy else 503)
-
-
-def sign_in_route(demo: DemoIssuer) -> HTTPRouteHandler:
-    """Where one-time links of the demo lead to."""
-
-    @get("/sign-in/{code:str}")
-    async def sign_in(code: FromPath[str]) -> Response[Any]:
-        """Sign in, once, and go on to GraphiQL."""
-        token = demo.redeem(code)
-        if token is None:
-            return Response(USED, status_code=401, media_type=MediaType.TEXT)
-        cookie = Cookie(key=COOKIE, value=token, httponly=True, samesite="strict", path="/")
-        return Redirect("/graphiql", status_code=303, cookies=[cookie])
-
-    return sign_in

@@ -1,50 +1,28 @@
 """GraphiQL in a real Chromium: it works with what the service itself serves, and nothing else."""
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.browsing import PATIENCE, chromium, complaints, hosts, requested
 from tests.conftest import Database
 from tests.graphql_under_test import SIGNED_IN, anyone, application, served, the_bearer
 from tests.serving import prepare, serving
 
 DOCUMENTATION = ".graphiql-doc-explorer"
-PATIENCE = 60  # seconds, on a machine that is busy with other tests
 STATIC = Path(__file__).parent.parent / "service" / "static"
-FLAGS = (
-    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-sync "
-    "--disable-background-networking --disable-component-update --window-size=1400,1000"
-)
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Chrome]:
-    programs = [shutil.which(name) for name in ("chromium", "chromedriver")]
-    if None in programs:
-        message = "GraphiQL is not tried: install chromium and chromium-driver"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    options = ChromeOptions()
-    options.binary_location = str(programs[0])
-    for flag in [*FLAGS.split(), f"--user-data-dir={tmp_path / 'chromium'}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
-    chrome = Chrome(options=options, service=ChromeService(str(programs[1])))
-    try:
+    with chromium(tmp_path) as chrome:
         yield chrome
-    finally:
-        chrome.quit()
 
 
 def opened(browser: Chrome, address: str) -> None:
@@ -83,24 +61,6 @@ def ran(browser: Chrome, *expected: str) -> str:
     return answer(browser)
 
 
-def log_of(browser: Any, kind: str) -> list[dict[str, Any]]:  # get_log has no types
-    return list(browser.get_log(kind))
-
-
-def requested(browser: Chrome) -> list[str]:
-    """Every URL that the page asked for, by HTTP or WebSocket."""
-    events: list[dict[str, Any]] = [
-        json.loads(entry["message"])["message"] for entry in log_of(browser, "performance")
-    ]
-    urls = [
-        event["params"].get("url") or event["params"].get("request", {}).get("url", "")
-        for event in events
-        if event["method"] in ("Network.requestWillBeSent", "Network.webSocketCreated")
-    ]
-    outside = ("data:", "chrome:", "chrome-untrusted:")  # in the page, or Chromium's start page
-    return [url for url in urls if not url.startswith(outside)]
-
-
 def test_a_query_and_a_subscription_with_nothing_asked_of_another_host(browser: Chrome) -> None:
     with served(application(context=anyone)) as address:
         opened(browser, address)
@@ -112,9 +72,8 @@ def test_a_query_and_a_subscription_with_nothing_asked_of_another_host(browser: 
 
         urls = requested(browser)
         assert any(url == f"ws://{address}/graphql" for url in urls)
-        assert {urlsplit(url).netloc for url in urls} == {address}
-        complaints = [e for e in log_of(browser, "browser") if e["level"] == "SEVERE"]
-        assert complaints == []  # the Content-Security-Policy among them
+        assert hosts(urls) == {address}
+        assert complaints(browser) == []  # the Content-Security-Policy among them
 
 
 def test_a_token_in_the_headers_tab_goes_with_queries_and_subscriptions(browser: Chrome) -> None:
@@ -145,7 +104,7 @@ def test_a_member_who_followed_a_sign_in_link_asks_the_service_itself(
     with serving(database) as service:
         prepare(service.as_("ana"))
         browser.get(f"http://{service.address}/sign-in/{service.issuer.link('ana')}")
-        WebDriverWait(browser, PATIENCE).until(lambda b: b.current_url.endswith("/graphiql"))
+        WebDriverWait(browser, PATIENCE).until(lambda b: b.current_url.endswith("/s/maize"))
         opened(browser, service.address)
         asked(
             browser,
@@ -163,8 +122,7 @@ def test_a_member_who_followed_a_sign_in_link_asks_the_service_itself(
         WebDriverWait(browser, PATIENCE).until(
             lambda b: "Subscription" in b.find_element(By.CSS_SELECTOR, DOCUMENTATION).text
         )
-        complaints = [e for e in log_of(browser, "browser") if e["level"] == "SEVERE"]
-        assert complaints == []
+        assert complaints(browser) == []
 
 
 def test_vendored_files_are_those_of_the_manifest() -> None:

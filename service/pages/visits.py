@@ -1,0 +1,203 @@
+"""A visit to a page of a study: who came, what they may see there, and how it answers them.
+
+Pages ask the registers' own questions under the same roles as GraphQL, and what is read of personal
+data goes on record in the same way: nobody sees more on a page than by a query.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, get_type_hints
+from urllib.parse import urlsplit
+
+from asyncpg import InterfaceError, PostgresError
+from graphql import GraphQLError
+from litestar import Request, Response, get, post
+from litestar.exceptions import HTTPException, NotAuthorizedException
+from litestar.handlers import HTTPRouteHandler
+
+from domain.membership import MAY, Duty, Role
+from domain.readings import Reading
+from domain.vocabulary import Personal, marked
+from projections.following import borrowed, position_of
+from projections.paging import Window
+from projections.study_register import Study
+from projections.study_register import study as study_of
+from service.asking import Asker
+from service.graphql_queries import note_reading
+from service.pages.navigation import NAVIGATION
+from service.pages.rendering import rendered
+from service.readings import PARTICIPANTS, pseudonyms
+from service.recorder import UNREACHABLE, RecordUnavailable
+
+Answer = Callable[["Visit"], Awaitable[Response[Any]]]
+AWAY = (RecordUnavailable, PostgresError, InterfaceError, *UNREACHABLE)
+BODY_BYTES = 1_000_000
+STATUS = {"STUDY_UNKNOWN": 404, "ROLE_INSUFFICIENT": 403, "NOT_THERE_YET": 503}
+HEADINGS = {
+    401: "Please sign in",
+    403: "This page is not for your role",
+    404: "There is no such page",
+    503: "Not just now",
+}
+
+
+@dataclass
+class Visit:
+    """Somebody with a role in a study, who asks for one of its pages."""
+
+    request: Request[Any, Any, Any]
+    asker: Asker
+    study: Study
+    role: Role
+    position: int  # everything up to here has been taken in when the page is put together
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """What the address asks for after its `?`."""
+        return dict(self.request.query_params.items())
+
+    def may(self, duty: Duty) -> bool:
+        """Whether the visitor's role has this duty."""
+        return self.role in MAY[duty]
+
+    async def ask(self, question: Callable[..., Awaitable[Any]], **given: Any) -> Any:
+        """What a register answers about the study; raises GraphQLError for another's duty.
+
+        A question of pages is asked with its `window`; left out, it is the first page.
+        """
+        module = sys.modules[question.__module__]
+        study = self.study.study
+        self.asker.allow(study, getattr(module, "READ_BY", Duty.READ))
+        await self.asker.wait_for(question.__module__.rpartition(".")[2], study)
+        async with borrowed(self.asker.registers) as db:
+            answer = await question(db, study, **given)
+        note_reading(self.asker, study, getattr(module, "READING", None), answer)
+        return answer
+
+    async def personal(self, row: Any, name: str) -> str | None:
+        """A personal text of a register's row, for those who may read it; that goes on record."""
+        value = getattr(row, name)
+        study = self.study.study
+        if value is None or not self.asker.sees_personal_data(study):
+            return None
+        mark = marked(get_type_hints(type(row), include_extras=True)[name], Personal)
+        of = mark.of if mark else ""
+        about = pseudonyms(getattr(row, of, None)) if of in PARTICIPANTS else ()
+        self.asker.has_read(study, Reading.PERSONAL_FIELDS, about)
+        return str(value)
+
+    def shows(
+        self, template: str, *, title: str, status: int = 200, **context: Any
+    ) -> Response[Any]:
+        """The page that a template makes of this."""
+        links = [
+            (f"/s/{self.study.study}{each.path}", each.words)
+            for each in NAVIGATION
+            if self.may(each.duty)
+        ]
+        return rendered(
+            self.request, template, status, title=title, visit=self, study=self.study,
+            member=self.asker.member, role=self.role, navigation=links, position=self.position,
+            **context,
+        )  # fmt: skip
+
+
+def study_page(path: str) -> Callable[[Answer], HTTPRouteHandler]:
+    """A page at /s/STUDY and this path, answered by a function of the visit."""
+
+    def page(answer: Answer) -> HTTPRouteHandler:
+        @get(f"/s/{{study:str}}{path}", include_in_schema=False)
+        async def handler(request: Request[Any, Any, Any]) -> Response[Any]:
+            return await visited(request, answer)
+
+        return handler
+
+    return page
+
+
+def study_form(path: str) -> Callable[[Answer], HTTPRouteHandler]:
+    """Where a form of a page at /s/STUDY is sent to; what another site's page sends is refused."""
+
+    def form(answer: Answer) -> HTTPRouteHandler:
+        @post(
+            f"/s/{{study:str}}{path}", include_in_schema=False, status_code=200,
+            request_max_body_size=BODY_BYTES,
+        )  # fmt: skip
+        async def handler(request: Request[Any, Any, Any]) -> Response[Any]:
+            if not of_this_host(request):
+                return faulty(request, 403, "This form was sent from another site.")
+            return await visited(request, answer)
+
+        return handler
+
+    return form
+
+
+def of_this_host(request: Request[Any, Any, Any]) -> bool:
+    """Whether a form comes from a page of ours: browsers say where it was filled in."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host")
+
+
+async def visited(request: Request[Any, Any, Any], answer: Answer) -> Response[Any]:
+    """The page for whoever comes; what keeps them from it is said on a page as well."""
+    try:
+        visit = await _visit(request)
+        return await answer(visit)
+    except NotAuthorizedException:
+        return faulty(request, 401, "You are not signed in, or your session has ended.")
+    except HTTPException as fault:
+        return faulty(request, fault.status_code, fault.detail)
+    except GraphQLError as fault:
+        code = str((fault.extensions or {}).get("code", ""))
+        return faulty(request, STATUS.get(code, 400), fault.message)
+    except AWAY:
+        return faulty(
+            request, 503, "The study's record cannot be reached. Nothing is lost: try again soon."
+        )
+
+
+async def _visit(request: Request[Any, Any, Any]) -> Visit:
+    asker: Asker = await request.app.state.asker(request)
+    study = str(request.path_params["study"])
+    await asker.require(study, Duty.READ)
+    at_least = request.query_params.get("at_least", "")
+    asker.wants(study, int(at_least) if at_least.isascii() and at_least.isdigit() else None)
+    await asker.wait_for("study_register", study)
+    # Before anything else is read: what comes later, the page's stream tells.
+    position = await position_of(asker.registers, "activity_feed", study)
+    async with borrowed(asker.registers) as db:
+        found = await study_of(db, study)
+    role = asker.roles[study]
+    if found is None or role is None:  # it was opened a moment ago
+        raise GraphQLError(
+            "The study is being opened: ask again.", extensions={"code": "NOT_THERE_YET"}
+        )
+    return Visit(request, asker, found, role, position)
+
+
+def faulty(request: Request[Any, Any, Any], status: int, message: str) -> Response[Any]:
+    """A page that says what is wrong, and what to do next."""
+    headers = {"retry-after": "5"} if status == 503 else {}
+    heading = HEADINGS.get(status, "Something is not right")
+    template = "sign_in.html" if status == 401 else "fault.html"
+    return rendered(request, template, status, headers, title=heading, message=message)
+
+
+def fault_page(request: Request[Any, Any, Any], fault: HTTPException) -> Response[Any]:
+    """An error of the whole application: a page for browsers, for programs as it was."""
+    wanted = request.headers.get("accept", "")
+    if "text/html" in wanted and not request.url.path.startswith("/graphql"):
+        message = "Check the address, or begin at your studies."
+        return faulty(request, fault.status_code, message if fault.status_code == 404 else "")
+    content = {"status_code": fault.status_code, "detail": fault.detail}
+    return Response(content, status_code=fault.status_code, headers=fault.headers)
+
+
+def first(size: int) -> Window:
+    """The first so many rows of a list."""
+    return Window(first=size)
