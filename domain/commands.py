@@ -12,6 +12,7 @@ from eventsourcing.dcb.domain import Selector, Slice, Tagged
 from msgspec import Meta, Struct, structs
 
 from domain.conditions import Condition, Reason, Sensible
+from domain.erased_subjects import Erased
 from domain.membership import Duty, RoleHeld
 from domain.vocabulary import (
     Channel,
@@ -25,6 +26,8 @@ from domain.vocabulary import (
     annotations_of,
     marked,
     parts_of,
+    personal_fields,
+    subjects,
 )
 
 E = TypeVar("E", bound=ResearchEvent)
@@ -79,9 +82,12 @@ class Command(Slice[ResearchEvent], Generic[E]):
     def __init__(self, event: E, occasion: Occasion) -> None:
         self.event, self.occasion = event, occasion
         self.role_held = self.asked_by()
+        self.erased = Erased()
+        personal = personal_fields(type(event)) or occasion.reason is not None
         self.conditions: list[Condition] = [
             self.role_held,
             happened(occasion),
+            *([self.erased] if personal else []),
             *self.requires(),
         ]
 
@@ -125,7 +131,17 @@ class Command(Slice[ResearchEvent], Generic[E]):
         if reasons := [c.reason() for c in self.conditions if not c.holds()]:
             raise Refused(reasons)
         event = self.decide()
+        if self.erased.erased and (reasons := self.erased.reasons(self._about(event))):
+            raise Refused(reasons)
         self.new_decisions.append(Tagged(event.tags, event))
+
+    def _about(self, event: E) -> Iterable[tuple[str, str]]:
+        """The personal fields that the event has, each with every one of its subjects."""
+        actor = self.occasion.actor
+        for path in event.parted()[1]:
+            yield from ((path, subject) for subject in subjects(event, path, actor))
+        if self.occasion.reason is not None:
+            yield "reason", f"member:{actor}"
 
 
 def happened(occasion: Occasion) -> Condition:

@@ -75,11 +75,23 @@ class Corrected(ResearchEvent):
     def tags(self) -> list[str]:
         return list(dict.fromkeys([*self.about, *super().tags]))
 
+    def parted(self) -> tuple[ResearchEvent, dict[str, Any]]:
+        """As of any event; as it is sent, `standing` has personal values among the others."""
+        of = next((personal_fields(t) for t in event_types() if self.event_type == t.TOPIC), {})
+        mixed = {name: self.standing[name] for name in of if name in self.standing}
+        if not mixed:
+            return super().parted()
+        standing = {name: value for name, value in self.standing.items() if name not in mixed}
+        apart = structs.replace(
+            self, standing=standing, personal_standing=mixed | (self.personal_standing or {})
+        )
+        return apart.parted()
+
 
 def corrected(event: E, correction: Corrected) -> E:
     """The event as it should stand.
 
-    Where a personal value of the correction is withheld or erased, so is the event's.
+    Where a personal value of the correction is withheld, so is the event's.
     """
     hints = annotations_of(type(event))
     values = correction.standing | (correction.personal_standing or {})

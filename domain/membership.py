@@ -48,6 +48,7 @@ class Duty(StrEnum):
     TAKE_CONSENT = "ask for and record consent"
     WITHDRAW = "withdraw consent"
     DISPOSE = "decide and do what becomes of data held of those who withdrew"
+    ERASE = "erase what is held of somebody"
     VOTE = "cast a ballot"
     DELIBERATE = "state concerns, propose, rate, dissent, reflect, tell stories"
     PLAN = "hold ballots, adopt priorities, plan actions"
@@ -75,6 +76,7 @@ MAY: dict[Duty, frozenset[Role]] = {
     Duty.TAKE_CONSENT: frozenset({_L, _R, _C, _F}),
     Duty.WITHDRAW: frozenset({_L, _R, _C, _F, _E, _S, _V, _P}),
     Duty.DISPOSE: frozenset({_L, _R, _S}),
+    Duty.ERASE: frozenset({_S}),
     Duty.VOTE: frozenset({_L, _R, _C, _F, _P}),
     Duty.DELIBERATE: frozenset({_L, _R, _C, _F, _P}),
     Duty.PLAN: frozenset({_L, _R, _C}),
@@ -110,7 +112,7 @@ class MemberJoined(ResearchEvent):
     member: MemberId
     role: Role
     participant: ParticipantId | None = None  # who they are, for the role of participant
-    name: Annotated[Title | None, Personal("member")] = None
+    name: Annotated[Title | None, Personal("member", searched=True)] = None
     approved_personnel: bool = False  # named on the ethics application as taking consent or data
 
 

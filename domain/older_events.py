@@ -10,14 +10,13 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from msgspec import NODEFAULT, structs
+from msgspec import structs
 
 from domain.vocabulary import (
     ResearchEvent,
     annotations_of,
     event_types,
     personal_fields,
-    without_personal_fields,
 )
 
 
@@ -49,13 +48,9 @@ def write_recorded(event: ResearchEvent) -> tuple[bytes, dict[str, bytes]]:
 
     Personal fields that hold their default are left out.
     """
-    public = without_personal_fields(event)
-    personal = {
-        name: msgspec.json.encode(value)
-        for name in personal_fields(type(event))
-        if (value := getattr(event, name)) != _default(type(event), name)
-    }
-    return msgspec.json.encode(public), personal
+    public, personal = event.parted()
+    encode = msgspec.json.encode
+    return encode(public), {name: encode(value) for name, value in personal.items()}
 
 
 def read_recorded(
@@ -133,9 +128,3 @@ def _part(event_type: type[ResearchEvent], name: str) -> msgspec.json.Decoder[An
             "does not have; if the field was renamed, raise SCHEMA and add a step to UPCASTS."
         )
     return msgspec.json.Decoder(annotations_of(event_type)[name])
-
-
-@cache
-def _default(event_type: type[ResearchEvent], name: str) -> Any:
-    """The field's default; `NODEFAULT`, which equals nothing, if it has to be given."""
-    return next((f.default for f in structs.fields(event_type) if f.name == name), NODEFAULT)

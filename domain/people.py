@@ -91,7 +91,7 @@ class ParticipantEnrolled(ResearchEvent):
     participant: ParticipantId
     group: GroupId | None = None
     constituency: Annotated[str, Meta(max_length=60)] | None = None  # for tallies: "women", "18-25"
-    name: Annotated[Title | None, Personal("participant")] = None
+    name: Annotated[Title | None, Personal("participant", searched=True)] = None
     contact: Annotated[Title | None, Personal("participant")] = None
 
 
@@ -105,7 +105,7 @@ class StakeholderEngaged(ResearchEvent):
     kind: StakeholderKind
     title: Title  # what it is called in public; for an individual, what they do, not their name
     interest: Title | None = None  # what is at stake for them
-    contact_name: Annotated[Title | None, Personal("stakeholder")] = None
+    contact_name: Annotated[Title | None, Personal("stakeholder", searched=True)] = None
     contact: Annotated[Title | None, Personal("stakeholder")] = None
     note: Annotated[Text | None, Personal("stakeholder")] = None
 

@@ -25,7 +25,8 @@ from msgspec import NODEFAULT, Meta, Struct, structs
 E = TypeVar("E", bound="ResearchEvent")
 M = TypeVar("M")
 
-WITHHELD = "[withheld]"  # stands where a personal text is not shown, or has been erased
+WITHHELD = "[withheld]"  # stands where a personal text is not shown
+ERASED = "[erased]"  # stands where a personal text was, whose subject is erased
 
 
 class Identifies(NamedTuple):
@@ -37,11 +38,12 @@ class Identifies(NamedTuple):
 class Personal(NamedTuple):
     """Marks a field as personal data (GDPR art. 4(1)) and names the field that holds its subjects.
 
-    `of="actor"` says that the data is the writer's own. Personal fields are kept in
-    `sealed_part`, apart from the public payload, so that they can be erased.
+    `of="actor"` says that the data is the writer's own. Personal fields are sealed under their
+    subjects' keys, apart from the public payload, so that they can be erased.
     """
 
     of: str
+    searched: bool = False  # a name: who may read it can find it by the whole or by a word of it
 
 
 class Derived(NamedTuple):
@@ -164,6 +166,20 @@ class ResearchEvent(Struct, Decision, frozen=True, kw_only=True, omit_defaults=T
                     found[f"{kind}:{value}"] = None
         return list(found)
 
+    def parted(self) -> "tuple[ResearchEvent, dict[str, Any]]":
+        """Its public part, and its personal fields by name, but for those that hold their default.
+
+        In the public part each personal field holds its default, or `WITHHELD`.
+        """
+        shape = type(self)
+        marks = personal_fields(shape)
+        if not marks:
+            return self, {}
+        defaults = _defaults(shape)
+        values = {name: getattr(self, name) for name in marks}
+        personal = {name: value for name, value in values.items() if value != defaults[name]}
+        return without_personal_fields(self), personal
+
 
 class Heard(Struct, frozen=True, kw_only=True):
     """An event as a decision hears it: what happened, when in the field, and where on record."""
@@ -234,10 +250,10 @@ def identifying_fields(shape: type[Struct]) -> tuple[tuple[str, str], ...]:
 
 
 @cache
-def personal_fields(shape: type[Struct]) -> dict[str, str]:
-    """The personal fields of an event, each with the name of the field that holds its subjects."""
+def personal_fields(shape: type[Struct]) -> dict[str, Personal]:
+    """The personal fields of an event, each with its mark."""
     marks = {name: marked(hint, Personal) for name, hint in annotations_of(shape).items()}
-    return {name: mark.of for name, mark in marks.items() if mark}
+    return {name: mark for name, mark in marks.items() if mark}
 
 
 @lru_cache(65_536)
@@ -260,8 +276,8 @@ def without_personal_fields(event: E) -> E:
 
 
 def subjects(event: ResearchEvent, field: str, actor: str) -> tuple[str, ...]:
-    """Whose data a personal field is: tags such as `participant:P-07` or `member:ana`."""
-    of = personal_fields(type(event))[field]
+    """Whose data a personal field is, sorted: tags such as `participant:P-07` or `member:ana`."""
+    of = personal_fields(type(event))[field].of
     if of == "actor":
         return (f"member:{actor}",)
     kind = dict(identifying_fields(type(event)))[of]
@@ -271,7 +287,13 @@ def subjects(event: ResearchEvent, field: str, actor: str) -> tuple[str, ...]:
             found += _nested_tags(value)
         elif value is not None:
             found.append(f"{kind}:{value}")
-    return tuple(dict.fromkeys(found)) or (f"member:{actor}",)
+    return tuple(sorted(set(found))) or (f"member:{actor}",)
+
+
+@cache
+def _defaults(shape: type[Struct]) -> dict[str, Any]:
+    """The default of every field; `NODEFAULT`, which equals nothing, where it has to be given."""
+    return {field.name: field.default for field in structs.fields(shape)}
 
 
 @cache

@@ -12,6 +12,7 @@ from domain.commands import CLOCKS_MAY_DIFFER_BY, Command, Occasion
 from domain.conditions import Condition, Stands, known
 from domain.consent_states import ConsentState, utc_day
 from domain.documents import Sha256
+from domain.erased_subjects import ErasureGround
 from domain.membership import Duty, Role, RoleHeld
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
@@ -47,16 +48,6 @@ class Disposition(StrEnum):
     INFEASIBLE_PUBLISHED = "infeasible_published"
     INFEASIBLE_ANONYMISED = "infeasible_anonymised"
     INFEASIBLE_GROUP_TRANSCRIPT = "infeasible_group_transcript"
-
-
-class ErasureGround(StrEnum):
-    """Why somebody may ask for erasure (GDPR art. 17(1)(a)-(e))."""
-
-    NO_LONGER_NEEDED = "no_longer_needed"
-    CONSENT_WITHDRAWN = "consent_withdrawn"
-    OBJECTION = "objection"
-    UNLAWFUL = "unlawful"
-    LEGAL_OBLIGATION = "legal_obligation"
 
 
 class ConsentWithdrawn(ResearchEvent):
@@ -136,10 +127,14 @@ class WithdrawConsent(Command[ConsentWithdrawn]):
         yield self.own_only(self.event.participant, "participant")
 
     def decide(self) -> ConsentWithdrawn:
-        """All permissions by name: a later release may know more than the participant did."""
-        if self.event.permissions:
-            return self.event
-        return structs.replace(self.event, permissions=tuple(Permission))
+        """All permissions by name: a later release may know more than the participant did.
+
+        Somebody who is erased takes back what they gave, but their words are not kept.
+        """
+        event = self.event
+        if f"participant:{event.participant}" in self.erased.erased:
+            event = structs.replace(event, words=None)
+        return structs.replace(event, permissions=event.permissions or tuple(Permission))
 
 
 def not_ahead(occasion: Occasion) -> Occasion:

@@ -1,4 +1,9 @@
-"""The record as a reader sees it: a study's entries in order, with what was corrected since."""
+"""The record as a reader sees it: a study's entries in order, with what was corrected since.
+
+Where an event has a personal text, its entry holds a reference to it: `12/notes`, the position and
+the field; `40/personal_standing/notes` for what a correction says of a field. So does every
+register, and only the service, which has the keys, can show the text.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -18,23 +23,16 @@ from domain.vocabulary import (
 
 READ = """
 select e.position, e.event_id, e.type, e.schema, e.actor, e.occurred_at, e.recorded_at,
-    e.command_id, e.envelope, e.payload
+    e.command_id, e.envelope, e.payload, e.sealed
 from record.event e
 where e.study = $1 and e.position > $2 and e.position <= $3
     and ($4::text[] is null or e.type = any ($4))
 order by e.position limit $5
 """
-PARTS = """
-select position, path, data from record.sealed_part
-where study = $1 and position > $2 and position <= $3
-"""
 READ_AT = """
 select e.position, e.event_id, e.type, e.schema, e.actor, e.occurred_at, e.recorded_at,
-    e.command_id, e.envelope, e.payload
+    e.command_id, e.envelope, e.payload, e.sealed
 from record.event e where e.study = $1 and e.position = any ($2) order by e.position
-"""
-PARTS_AT = """
-select position, path, data from record.sealed_part where study = $1 and position = any ($2)
 """
 # A filter for a page: what mentions a tag, by its `tag_hash`; the study is the first argument.
 ABOUT = """
@@ -73,30 +71,21 @@ async def entries(
 
     Raises `Unreadable` at the first one that this release cannot understand.
     """
-    rows = await db.fetch(READ, study, after, through, types, limit)
-    if not rows:
-        return []
-    parts = await db.fetch(PARTS, study, rows[0]["position"] - 1, rows[-1]["position"])
-    return _read(study, rows, parts)
+    return _read(study, await db.fetch(READ, study, after, through, types, limit))
 
 
 async def entries_at(db: Connection, study: str, positions: Collection[int]) -> list[Entry]:
     """A study's entries at these positions, in order. Raises `Unreadable` as `entries` does."""
-    rows = await db.fetch(READ_AT, study, positions)
-    return _read(study, rows, await db.fetch(PARTS_AT, study, positions))
+    return _read(study, await db.fetch(READ_AT, study, positions))
 
 
-def _read(study: str, rows: Iterable[Record], sealed: Iterable[Record]) -> list[Entry]:
-    parts: dict[int, dict[str, bytes]] = defaultdict(dict)
-    for part in sealed:
-        parts[part["position"]][part["path"]] = part["data"]
+def _read(study: str, rows: Iterable[Record]) -> list[Entry]:
     found = []
     for row in rows:
-        position = row["position"]
         try:
-            found.append(_entry(study, row, parts.get(position, {})))
+            found.append(_entry(study, row))
         except (older_events.Unreadable, msgspec.DecodeError) as fault:
-            raise Unreadable(study, position, fault) from fault
+            raise Unreadable(study, row["position"], fault) from fault
     return found
 
 
@@ -149,21 +138,34 @@ def _meaning(event_type: type[ResearchEvent]) -> str:
     return (event_type.__doc__ or event_type.TOPIC).partition("\n\n")[0].strip().rstrip(".")
 
 
-def _entry(study: str, row: Record, parts: dict[str, bytes]) -> Entry:
-    envelope = _envelope.decode(row["envelope"])
-    reason = parts.pop("reason", None)
+def _entry(study: str, row: Record) -> Entry:
+    envelope, position = _envelope.decode(row["envelope"]), row["position"]
+    paths = row["sealed"] or ()
+    references = {path: b'"%d/%b"' % (position, path.encode()) for path in paths}
+    reason = references.pop("reason", None)
+    standing = references.pop("personal_standing", None)
+    event = older_events.read_recorded(row["type"], row["schema"], row["payload"], references)
+    if standing is not None and isinstance(event, Corrected):
+        event = _with_each_field(event, position)
     return Entry(
-        position=row["position"],
+        position=position,
         occurred_at=row["occurred_at"].astimezone(_place(envelope.offset)),
         actor=row["actor"],
-        event=older_events.read_recorded(row["type"], row["schema"], row["payload"], parts),
+        event=event,
         study=study,
         event_id=row["event_id"],
         recorded_at=row["recorded_at"],
         envelope=envelope,
         command_id=row["command_id"],
-        reason=None if reason is None else msgspec.json.decode(reason),
+        reason=None if reason is None else f"{position}/reason",
     )
+
+
+def _with_each_field(event: Corrected, position: int) -> Corrected:
+    """The correction with a reference for each personal field that it corrects."""
+    fields = [name for name in event.fields if name not in event.standing]
+    references = {name: f"{position}/personal_standing/{name}" for name in fields}
+    return msgspec.structs.replace(event, personal_standing=references)
 
 
 @cache

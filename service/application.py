@@ -38,6 +38,7 @@ from service.pages.live import LiveStudies
 from service.pages.visits import fault_page
 from service.readings import Readings
 from service.research_record import ResearchRecord
+from service.store import Store
 from service.withdrawal_by_code import Withdrawals
 from service.withdrawal_page import withdrawal_routes
 
@@ -80,15 +81,16 @@ class Service:
 
 
 @asynccontextmanager
-async def running(database_url: str, *, project: bool) -> AsyncIterator[Service]:
+async def running(store: Store, *, project: bool) -> AsyncIterator[Service]:
     """The record open for appends, and its registers followed if `project` is asked for."""
+    database_url = store.service_url
     async with AsyncExitStack() as stack:
         bell = Bell()
         await bell.start(database_url)
         stack.push_async_callback(bell.stop)
         pool = await open_pool(database_url, 8, search_path="register")
         stack.push_async_callback(pool.close)
-        record = await stack.enter_async_context(ResearchRecord(database_url))
+        record = await stack.enter_async_context(ResearchRecord(store))
         record.recorder.on_append(bell.ring)
         await prepare_registers(database_url)
         live = LiveStudies(pool)
@@ -167,7 +169,7 @@ def tell_taken_in(batch: Batch) -> None:
 
 
 def application(
-    database_url: str,
+    store: Store,
     identity: Identity,
     *,
     demo: DemoIssuer | None = None,
@@ -201,7 +203,7 @@ def application(
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncIterator[None]:
-        async with running(database_url, project=project) as service:
+        async with running(store, project=project) as service:
             app.state.service = service
             yield
 

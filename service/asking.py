@@ -1,12 +1,15 @@
 """Who is asking, and what they may see: the role comes from each study's own record."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from time import monotonic
+from typing import Any
 
 from asyncpg import Pool
 from graphql import GraphQLError
+from strawberry.dataloader import DataLoader
 
 from domain.membership import MAY, Duty, Role, RoleHeld
 from domain.readings import Reading
@@ -36,6 +39,20 @@ class Asker:
     roles: dict[str, Role | None] = field(default_factory=dict)
     at_least: dict[str, int] = field(default_factory=dict)
     read: dict[tuple[str, Reading, bool], set[str]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # What one operation shows is opened together; nothing opened is kept.
+        self.texts = DataLoader(self._opened, cache=False)
+
+    async def _opened(self, asked: list[tuple[str, str]]) -> list[Any]:
+        """The personal texts that these references lead to, each with its study."""
+        references: dict[str, set[str]] = defaultdict(set)
+        for study, reference in asked:
+            references[study].add(reference)
+        texts = {
+            study: await self.record.texts.opened(study, each) for study, each in references.items()
+        }
+        return [texts[study][reference] for study, reference in asked]
 
     async def role_in(self, study: str) -> Role | None:
         """Their role in a study as it stands on record now; None for a study not to be known of."""

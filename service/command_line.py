@@ -29,6 +29,7 @@ from service.bell import Bell
 from service.committee import audit, digest, policy
 from service.database import connect, open_pool
 from service.embedded_postgres import EmbeddedPostgresError
+from service.erasing import CannotErase, StillHasKey, erase_again
 from service.exporting import NothingToExport
 from service.graphql_schema import schema as graphql_schema
 from service.identity import KeysUnknown
@@ -43,7 +44,7 @@ from service.sealing.key_commands import keys
 from service.sealing.key_encryption import KeysUnusable
 from service.serving import run_demo, run_service
 from service.settings import Settings, WrongSetting, read_settings
-from service.store import Unusable, reach, store
+from service.store import Store, Unusable, reach, store
 from service.taking_out import consent, export, receipt
 from service.terminal import Failure, console, errors, progress, run, with_store
 
@@ -59,9 +60,9 @@ app.command(keys)
 app.command(witness)
 
 FAULTS = (
-    Failure, CannotImport, EmbeddedPostgresError, KeysUnusable, MigrationError, NoSuchStudy,
-    NothingToExport, OSError, PostgresError, RebuildUnderWay, Refused, Stopped, Unusable,
-    KeysUnknown, WrongSetting,
+    Failure, CannotErase, CannotImport, EmbeddedPostgresError, KeysUnknown, KeysUnusable,
+    MigrationError, NoSuchStudy, NothingToExport, OSError, PostgresError, RebuildUnderWay, Refused,
+    StillHasKey, Stopped, Unusable, WrongSetting,
 )  # fmt: skip
 
 
@@ -123,7 +124,8 @@ def serve(*, host: str | None = None, port: int | None = None) -> None:
 def project() -> None:
     """Follow the record with every register, apart from `serve` (PARCYCLE_PROJECT=false there)."""
 
-    async def follow_all(url: str) -> None:
+    async def follow_all(store: Store) -> None:
+        url = store.service_url
         bell = Bell()
         await bell.start(url)
         await prepare_registers(url)
@@ -147,7 +149,8 @@ def rebuild(*names: str) -> None:
     if unknown := [name for name in names if name not in registers()]:
         raise Failure(f"No register {', '.join(unknown)}; there are: {', '.join(registers())}.")
 
-    async def rebuild_each(url: str) -> None:
+    async def rebuild_each(store: Store) -> None:
+        url = store.service_url
         await prepare_registers(url)
         for name in names or registers():
             live = await connect(url, search_path="register")
@@ -176,6 +179,23 @@ def migrate() -> None:
     what = ", ".join(done) if done else "nothing to do"
     where = "the embedded database, which every start brings up to date" if kept.embedded else what
     console.print(f"Migrated: {where}.", highlight=False)
+
+
+@app.command
+def erase() -> None:
+    """Destroy again what a restored backup brought back of people who are erased.
+
+    The service does not start while somebody whose erasure is on record has a key.
+    """
+
+    async def destroy(store: Store) -> None:
+        count = await erase_again(store)
+        console.print(
+            f"{count:,} erased on record: no key and no sealed field of theirs is left.",
+            highlight=False,
+        )
+
+    with_store(destroy)
 
 
 @app.command
@@ -219,7 +239,8 @@ def tail(study: str, *, after: int | None = None) -> None:
         Begin after this position; 0 shows everything, left out shows what is new.
     """
 
-    async def follow(url: str) -> None:
+    async def follow(store: Store) -> None:
+        url = store.service_url
         bell = Bell()
         await bell.start(url)
         db = await connect(url)
@@ -277,8 +298,8 @@ def import_(
     if at is not None:
         said = structs.replace(said, at=time_of_day(at))
 
-    async def bring_in(url: str) -> None:
-        async with ResearchRecord(url) as record:
+    async def bring_in(store: Store) -> None:
+        async with ResearchRecord(store) as record:
             read = await read_file(
                 record, file, study=study, member=member, format=format, unsaid=said
             )

@@ -15,6 +15,7 @@ from service.auditing import audited, caught_up, say, show_audit, write_audit_cs
 from service.digest import as_json, digest_of, in_lines
 from service.policy_diff import policy_diff
 from service.policy_words import TERMS, in_words, show_policy_diff
+from service.store import Store
 from service.terminal import Failure, console, errors, moment, new_file, with_store
 
 policy = App(name="policy", help="The policy packs that hold a study to its clocks and terms.")
@@ -50,8 +51,8 @@ def audit(
     """
     then, by = (None if said is None else moment(said) for said in (at, known))
 
-    async def ask(url: str) -> None:
-        answers = await audited(url, study, then, by)
+    async def ask(store: Store) -> None:
+        answers = await audited(store.service_url, study, then, by)
         for each in answers.answers if csv else ():
             if each.count > len(each.findings):
                 errors.print(
@@ -85,8 +86,8 @@ def digest(study: str, *, json: Annotated[bool, Parameter("--json", negative="")
         As one JSON object.
     """
 
-    async def tell(url: str) -> None:
-        told = await digest_of(url, study)
+    async def tell(store: Store) -> None:
+        told = await digest_of(store.service_url, study)
         if json:
             print(as_json(told))
             return
@@ -131,8 +132,8 @@ def diff(study: str, *, pack: str, at: str | None = None) -> None:
         raise Failure(f"There is no policy pack {pack}; there are: {', '.join(packs)}.")
     then = datetime.now(UTC) if at is None else moment(at)
 
-    async def tell(url: str) -> None:
-        async with caught_up(url, study) as db:
+    async def tell(store: Store) -> None:
+        async with caught_up(store.service_url, study) as db:
             show_policy_diff(console, await policy_diff(db, study, packs[pack], then))
 
     with_store(tell)

@@ -2,7 +2,8 @@
 
 What a command works out from the record (`Derived`) is left out: it is worked out again, the same,
 from the same events in the same order. Of the envelope, everything is kept but the request's id and
-when it was recorded. Personal data are there, so the file is to be kept as the study's record is.
+when it was recorded. Personal data are there, so the file is to be kept as the study's record is;
+where a text is erased, `[erased]` stands.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from domain.corrections import Corrected
 from domain.vocabulary import Entry, ResearchEvent
 from domain.withdrawal import ConsentWithdrawn, WithdrawByCode
 from projections.entries import entries, head_of
+from service.personal_texts import PersonalTexts
 from service.proposals import in_camel_case, verb
 
 
@@ -26,6 +28,7 @@ class NothingToExport(Exception):
 
 async def export_study(
     db: Connection,
+    texts: PersonalTexts,
     study: str,
     write_line: Callable[[str], object],
     progress: Callable[[int, int], object] = lambda done, total: None,
@@ -41,7 +44,7 @@ async def export_study(
         )
     position = 0
     while position < head:
-        for entry in await entries(db, study, position, head):
+        for entry in await texts.in_place(await entries(db, study, position, head)):
             write_line(command_line(entry))
             position = entry.position
         progress(position, head)

@@ -1,6 +1,6 @@
 """Events as GraphQL shows them, and the subscriptions that follow the record."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, ClassVar
@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 import strawberry
+from msgspec import structs
 from strawberry.scalars import JSON
 from strawberry.types import Info
 
@@ -53,13 +54,20 @@ class Event:
     ]
 
 
-def shown(entry: Entry, asker: Asker) -> Event:
-    """The entry, as far as the asker may see it."""
+async def shown(entries: Iterable[Entry], asker: Asker) -> list[Event]:
+    """The entries of one study, as far as the asker may see them."""
+    found = list(entries)
+    if found and asker.sees_personal_data(found[0].study):
+        found = await asker.record.texts.in_place(found)
+    else:
+        found = [structs.replace(e, event=without_personal_fields(e.event)) for e in found]
+    return [_event(entry) for entry in found]
+
+
+def _event(entry: Entry) -> Event:
     envelope, event = entry.envelope, entry.event
-    if not asker.sees_personal_data(entry.study):
-        event = without_personal_fields(event)
     if isinstance(event, BallotCast) and event.secrecy is Secrecy.SECRET:
-        event = msgspec.structs.replace(event, choices=())  # no view links a voter with a vote
+        event = structs.replace(event, choices=())  # no view links a voter with a vote
     return Event(
         study=entry.study,
         position=entry.position,
@@ -91,7 +99,8 @@ async def event_at(asker: Asker, study: str, position: int) -> Event | None:
     entry = found[0]
     if asker.sees_personal_data(study) and without_personal_fields(entry.event) != entry.event:
         asker.has_read(study, Reading.PERSONAL_FIELDS, tagged(entry.event.tags))
-    return shown(entry, asker)
+    (event,) = await shown(found, asker)
+    return event
 
 
 EventShown: Any = object_type(Event)
@@ -127,9 +136,9 @@ class Subscription:
                     head = await head_of(db, study)
                     position = head if position is None else position
                     found = await entries(db, study, position, head, limit=AT_ONCE)
-                for entry in found:
-                    yield shown(entry, asker)
-                    position = entry.position
+                for event in await shown(found, asker):
+                    yield event
+                    position = event.position
                 if not found:
                     await rung()
                     await asker.require(study, Duty.AUDIT)  # a role may have ended meanwhile

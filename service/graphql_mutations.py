@@ -17,13 +17,16 @@ from strawberry.types.field import StrawberryField
 from domain.commands import Command, Refused
 from domain.vocabulary import Channel
 from service.asking import Asker
+from service.erasing import CannotErase
 from service.graphql_events import EventShown, event_at
 from service.graphql_types import comments_on, fields_given, first_line, input_type, plain
 from service.proposals import GivenOccasion, commands, in_camel_case, proposal
 from service.recorder import RecordUnavailable
 from service.research_record import Answer, Crowded, Proposal, Recorded
+from service.sealing.key_encryption import KeysUnusable
 
 MOST_AT_ONCE = 500  # commands in one `recordAll`
+NOT_NOW = (Crowded, KeysUnusable, RecordUnavailable, OSError, PostgresConnectionError)
 
 
 @strawberry.type(name="Recorded", description="The event is on record.")
@@ -121,7 +124,9 @@ async def _submit(
             continue
         try:
             answers += await asker.record.submit_all(cast(list[Proposal], run))
-        except (Crowded, RecordUnavailable, OSError, PostgresConnectionError) as fault:
+        except CannotErase as fault:
+            raise GraphQLError(str(fault), extensions={"code": "CANNOT_ERASE"}) from fault
+        except NOT_NOW as fault:
             raise GraphQLError(
                 "The record could not be written just now. Send the same commands again, with the "
                 "same commandIds: what was recorded after all is answered, not repeated.",

@@ -89,14 +89,14 @@ def global_id(kind: str, study: str, key: object) -> str:
 def _personal(name: str, of: str) -> Callable[..., Any]:
     """Shows a personal field to those who may see it, and notes that they did."""
 
-    def shown(root: Any, info: strawberry.Info) -> Any:
-        value = getattr(root, name)
-        if value is None or not info.context.sees_personal_data(root.study):
+    async def shown(root: Any, info: strawberry.Info) -> Any:
+        reference = getattr(root, name)
+        if reference is None or not info.context.sees_personal_data(root.study):
             return None
         # A text of a member's own may be about anybody: then nobody is named.
         about = pseudonyms(getattr(root, of, None)) if of in PARTICIPANTS else ()
         info.context.has_read(root.study, Reading.PERSONAL_FIELDS, about)
-        return value
+        return await info.context.texts.load((root.study, reference))
 
     return shown
 

@@ -22,6 +22,7 @@ import asyncpg
 MIGRATIONS = Path(__file__).parent / "migrations"
 OWNER_ROLE = "parcycle_owner"
 SERVICE_ROLE = "parcycle_service"
+ERASER_ROLE = "parcycle_eraser"
 MIGRATION_LOCK = 0x5041525F6D696772  # "PAR_migr", an advisory lock of the migrated database
 LOCK_POLL_SECONDS = 0.1
 
@@ -69,10 +70,10 @@ async def pending(url: str, folder: Path = MIGRATIONS) -> list[str]:
 
 
 async def create_roles(superuser_url: str, *, password: str | None = None) -> None:
-    """Create the role that owns the schema and the role that the service logs in as, if missing.
+    """Create the roles of the owner of the schema, of the service and of its eraser, if missing.
 
     The owner is a member of the service's role, so that it can give the service what it owns.
-    Roles belong to the whole server. On a managed one an administrator creates both; this is for
+    Roles belong to the whole server. On a managed one an administrator creates them; this is for
     the embedded server, which needs no password. Attributes of a role that exists stay as they are.
     """
     db = await asyncpg.connect(superuser_url)
@@ -81,7 +82,7 @@ async def create_roles(superuser_url: str, *, password: str | None = None) -> No
             # An advisory lock would hold back others of this database only, and not of the server.
             await db.execute("LOCK TABLE pg_authid IN SHARE ROW EXCLUSIVE MODE")
             present = {row["rolname"] for row in await db.fetch("SELECT rolname FROM pg_roles")}
-            for role in {OWNER_ROLE, SERVICE_ROLE} - present:
+            for role in {OWNER_ROLE, SERVICE_ROLE, ERASER_ROLE} - present:
                 sql = "SELECT format('CREATE ROLE %I LOGIN PASSWORD %L', $1::text, $2::text)"
                 await db.execute(await db.fetchval(sql, role, password))
             await db.execute(f"GRANT {SERVICE_ROLE} TO {OWNER_ROLE}")

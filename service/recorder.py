@@ -20,6 +20,7 @@ from msgspec import Struct
 from domain.vocabulary import tag_hash
 from service.boundary_reads import EVERYTHING, MATCHING, OF_ONE_TAG
 from service.database import connect
+from service.sealing.leaves import LeafAroundTime, SealedField
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +45,7 @@ UNREACHABLE = (
     asyncpg.InternalClientError,  # what asyncpg can say when a server dies in the midst of a query
 )  # fmt: skip
 
-APPEND = "select heads, recorded, conflicts, repeats from record.append($1, $2, $3, $4, $5)"
+APPEND = "select heads, recorded, conflicts, repeats from record.append($1, $2, $3, $4, $5, $6)"
 Items = Sequence[tuple[Sequence[str], Sequence[str]]]  # (types, tags): any of these, all of those
 
 
@@ -59,7 +60,10 @@ class Draft(Struct, frozen=True, kw_only=True):
     tags: Sequence[str]
     envelope: bytes
     payload: bytes
-    personal: Sequence[tuple[str, Sequence[str], bytes]] = ()  # (path, subjects, data)
+    salt: bytes  # of the commitment to envelope and payload
+    leaf: LeafAroundTime
+    sealed: Sequence[SealedField] = ()
+    words: Sequence[tuple[str, bytes]] = ()  # (path, token) of the blind index of names
     command_id: UUID | None = None
     command_digest: bytes | None = None  # on the last event of a command: what it asked for
 
@@ -360,6 +364,7 @@ def _arguments(
     conditions: list[tuple[Any, ...]] = []
     drafts: list[tuple[Any, ...]] = []
     parts: list[tuple[Any, ...]] = []
+    words: list[tuple[Any, ...]] = []
     lasts = []
     for r, request in enumerate(batch):
         n = number[request.study]
@@ -380,8 +385,12 @@ def _arguments(
             drafts.append((
                 r, n, ordinal, e.event_id, e.type, e.schema, e.actor, e.occurred_at, e.command_id,
                 e.command_digest, SEPARATOR.join(e.tags), hashes, e.envelope, e.payload,
+                SEPARATOR.join([field.path for field in e.sealed]) if e.sealed else None,
+                e.salt, *e.leaf,
             ))  # fmt: skip
-            for path, subjects, data in e.personal:
-                parts.append((n, ordinal, path, SEPARATOR.join(subjects), data))
+            for field in e.sealed:
+                subjects = SEPARATOR.join(field.subjects)
+                parts.append((n, ordinal, field.path, subjects, field.blob))
+            words += [(n, ordinal, path, word) for path, word in e.words]
         lasts.append((n - 1, counts[n - 1]))
-    return [studies, counts, conditions, drafts, parts], lasts
+    return [studies, counts, conditions, drafts, parts, words], lasts

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from os import urandom
 from time import time_ns
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -20,17 +20,30 @@ from msgspec import Struct
 
 from domain.commands import Command, Occasion, Refused
 from domain.conditions import Reason
+from domain.erased_subjects import SubjectErased
 from domain.older_events import read_recorded, write_recorded
-from domain.vocabulary import Envelope, Heard, ResearchEvent, subjects
+from domain.vocabulary import ERASED, Envelope, Heard, ResearchEvent
 from service.database import open_pool
+from service.erasing import Erasures
+from service.personal_texts import Part, PersonalTexts, Sealed, parts_of
 from service.recorder import Conflict, Draft, Recorder, Repeated
+from service.sealing import subject_keys as keys
+from service.sealing.key_store import subject_keys
+from service.sealing.leaves import (
+    LEAF_BYTES,
+    SALT_BYTES,
+    commitment,
+    leaf_around_time,
+    public_part,
+)
+from service.store import Store
 
 log = structlog.get_logger(__name__)
 
 ATTEMPTS = 12  # looks at the record before a command is given up as crowded out
 
 ANSWERED = """
-select command_id, command_digest, position, event_id, recorded_at from record.event
+select command_id, command_digest, position, event_id, recorded_at, sealed from record.event
 where study = $1 and command_id = any ($2::uuid[]) and command_digest is not null
 """
 
@@ -52,6 +65,16 @@ class Recorded(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
 
 
+class Decided(NamedTuple):
+    """What a command decided, about to be appended."""
+
+    event_id: UUID
+    command: Command[Any]
+    event: ResearchEvent
+    parts: list[Part]
+    proposal: Proposal
+
+
 class Crowded(Exception):
     """Others kept recording on the same matter; nothing was recorded, so send it again."""
 
@@ -60,23 +83,35 @@ Answer = Recorded | Refused
 
 
 class ResearchRecord:
-    """Every study's record, in one database."""
+    """Every study's record, in one database, with the keys to what is personal in it."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self.recorder = Recorder(url)
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.recorder = Recorder(store.service_url)
         # A lock lives as long as somebody holds it or waits for it.
         self._turns: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
+        self._open = AsyncExitStack()
         self.pool: asyncpg.Pool
+        self.texts: PersonalTexts
+        self._erasures: Erasures
 
     async def __aenter__(self) -> "ResearchRecord":
-        self.pool = await open_pool(self._url, 8, plan_cache_mode="force_generic_plan")
-        await self.recorder.start()
+        """Raises `KeysUnusable`, and `StillHasKey` if somebody who was erased has a key again."""
+        async with AsyncExitStack() as stack:
+            url = self.store.service_url
+            self.pool = await open_pool(url, 8, plan_cache_mode="force_generic_plan")
+            stack.push_async_callback(self.pool.close)
+            held = await stack.enter_async_context(subject_keys(self.store.settings))
+            self.texts = PersonalTexts(self.store.settings.name, held, self.pool)
+            self._erasures = Erasures(self.store.eraser_url, held, self.pool)
+            await self._erasures.finish()
+            await self.recorder.start()
+            stack.push_async_callback(self.recorder.stop)
+            self._open = stack.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.recorder.stop()
-        await self.pool.close()
+        await self._open.aclose()
 
     async def submit(self, proposal: Proposal) -> Recorded:
         """Record what one command decides. Raises `Refused`, with every reason, or `Crowded`."""
@@ -104,6 +139,8 @@ class ResearchRecord:
                     return [answers[n] for n in range(len(proposals))]
                 except Conflict:  # someone else recorded first: look again, decide again
                     await asyncio.sleep(random.random() * 0.002 * attempt)
+                except keys.SubjectErased:  # the event that says so is on its way to the record
+                    await asyncio.sleep(0.02)
                 except Repeated:
                     answers |= await self._first_answers(study, pending)
         raise Crowded(f"Others kept recording on the same matter in {study}; send it again.")
@@ -121,7 +158,7 @@ class ResearchRecord:
         rows, head = await self.recorder.read(study, items)
         heard = [_heard(row) for row in rows]
         answers: dict[int, Answer] = {}
-        drafts: list[Draft] = []
+        decided: list[Decided] = []
         lasts: list[tuple[int, UUID, int]] = []
         for n, command in commands.items():
             for each in heard:
@@ -135,24 +172,28 @@ class ResearchRecord:
                 refused, cited = refusal, [reason.decided_by for reason in refusal.reasons]
             if any(position is not None and position > head for position in cited):
                 break  # others may come between: an event's position is known once it is on record
+            events = [] if refused else [tagged.decision for tagged in command.collect_events()]
+            made = [_decided(command, event, proposals[n]) for event in events]
+            if any(map(_names_too_much, made)):
+                refused = Refused([TOO_MUCH])
             if refused:
                 answers[n] = refused
                 continue
-            for tagged in command.collect_events():
-                draft = _draft(command, tagged.decision, proposals[n])
-                drafts.append(draft)
+            for each_made in made:
+                decided.append(each_made)
                 heard.append(
                     Heard(
-                        position=head + len(drafts),
+                        position=head + len(decided),
                         occurred_at=command.occasion.occurred_at,
                         actor=command.occasion.actor,
-                        event=tagged.decision,
+                        event=each_made.event,
                     )
                 )
-            lasts.append((n, draft.event_id, len(drafts)))
+            lasts.append((n, decided[-1].event_id, len(decided)))
         if answers:  # refused, unless it is only that the command has been recorded before
             answers |= await self._first_answers(study, {n: proposals[n] for n in answers})
-        if drafts:
+        if decided:
+            drafts = await self._drafts(study, decided)
             appended = await self.recorder.append(study, drafts, items, head)
             for n, event_id, ordinal in lasts:
                 answers[n] = Recorded(
@@ -170,6 +211,12 @@ class ResearchRecord:
             )
         return answers
 
+    async def _drafts(self, study: str, decided: Sequence[Decided]) -> list[Draft]:
+        """Raises `SubjectErased`, of a subject that is just being erased, and `KeysUnusable`."""
+        sealed = await self.texts.seal(study, [(each.event_id, each.parts) for each in decided])
+        origin = self.texts.origin(study)
+        return [_draft(origin, *each) for each in zip(decided, sealed, strict=True)]
+
     async def _first_answers(self, study: str, proposals: dict[int, Proposal]) -> dict[int, Answer]:
         """The answers of commands that are on record already."""
         ids = [proposal.occasion.command_id for proposal in proposals.values()]
@@ -179,7 +226,7 @@ class ResearchRecord:
             row = rows.get(proposal.occasion.command_id)
             if row is None:
                 continue
-            if row["command_digest"] == digest(proposal):
+            if row["command_digest"] == digest(proposal) and await self._says(row, proposal):
                 answers[n] = Recorded(
                     study=study,
                     position=row["position"],
@@ -189,6 +236,27 @@ class ResearchRecord:
             else:
                 answers[n] = Refused([ALTERED])
         return answers
+
+    async def _says(self, row: asyncpg.Record, proposal: Proposal) -> bool:
+        """Whether the event on record has the personal texts that were sent, as far as it has any.
+
+        No hash of them stands on record: it could be guessed at, also after their erasure.
+        """
+        occasion = proposal.occasion
+        sent = proposal.event.parted()[1]
+        if occasion.reason is not None:
+            sent["reason"] = occasion.reason
+        paths = row["sealed"] or ()
+        references = {path: f"{row['position']}/{path}" for path in paths}
+        texts = await self.texts.opened(occasion.study, references.values())
+        said = {path: texts[reference] for path, reference in references.items()}
+        return (
+            all(
+                said.get(path, ERASED) in (ERASED, msgspec.to_builtins(text))
+                for path, text in sent.items()
+            )
+            and sent.keys() >= said.keys()
+        )
 
     @asynccontextmanager
     async def _in_turn(self, study: str, commands: Iterable[Command[Any]]) -> AsyncIterator[None]:
@@ -213,12 +281,18 @@ ALTERED = Reason(
 )
 
 
+TOO_MUCH = Reason(
+    code="names_too_much",
+    message="It names more than one event can hold; record it in several, with fewer in each.",
+)
+
+
 def digest(proposal: Proposal) -> bytes:
-    """What a command asked for, whoever carried it: the same command has the same digest."""
-    o = proposal.occasion
+    """What a command asked for, whoever carried it, but for personal texts: see `_says`."""
+    o, (public, _) = proposal.occasion, proposal.event.parted()
     asked = [
         proposal.command.__name__, o.study, o.actor, o.occurred_at, o.phase, o.on_behalf_of,
-        o.reason, o.caused_by, proposal.event,
+        o.caused_by, public,
     ]  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(asked)).digest()
 
@@ -251,36 +325,63 @@ def _heard(row: asyncpg.Record) -> Heard:
     )
 
 
-def _draft(command: Command[Any], event: ResearchEvent, proposal: Proposal) -> Draft:
+def _decided(command: Command[Any], event: ResearchEvent, proposal: Proposal) -> Decided:
+    occasion = command.occasion
+    parts = parts_of(event, occasion.actor, occasion.reason)
+    return Decided(uuid7(), command, event, parts, proposal)
+
+
+def _names_too_much(decided: Decided) -> bool:
+    """Whether the leaf might be too long: each line with what else stands in it, at most."""
+    named = sum(len(tag) + 12 for tag in decided.event.tags)
+    sealed = sum(len(p.path) + sum(len(s) + 1 for s in p.subjects) + 160 for p in decided.parts)
+    return 1_000 + named + sealed > LEAF_BYTES
+
+
+def _draft(origin: str, decided: Decided, sealed: Sealed) -> Draft:
+    event_id, command, event, _, proposal = decided
     occasion = command.occasion
     role = command.role_held.role
     offset = occasion.occurred_at.utcoffset()
-    payload, personal = write_recorded(event)
-    parts = [(path, subjects(event, path, occasion.actor), data) for path, data in personal.items()]
-    if occasion.reason is not None:
-        own = (f"member:{occasion.actor}",)
-        parts.append(("reason", own, msgspec.json.encode(occasion.reason)))
-    envelope = Envelope(
-        role=role.value if role else "",
-        phase=occasion.phase or event.PHASE,
-        channel=occasion.channel,
-        offset=int(offset.total_seconds() // 60) if offset else 0,
-        on_behalf_of=occasion.on_behalf_of,
-        caused_by=occasion.caused_by,
-        approval=command.approval(),
-        consents=command.consents(),
-        request_id=occasion.request_id,
+    payload, _ = write_recorded(event)
+    envelope = msgspec.json.encode(
+        Envelope(
+            role=role.value if role else "",
+            phase=occasion.phase or event.PHASE,
+            channel=occasion.channel,
+            offset=int(offset.total_seconds() // 60) if offset else 0,
+            on_behalf_of=occasion.on_behalf_of,
+            caused_by=occasion.caused_by,
+            approval=command.approval(),
+            consents=command.consents(),
+            request_id=occasion.request_id,
+        )
     )
+    salt = urandom(SALT_BYTES)
     return Draft(
-        event_id=uuid7(),
+        event_id=event_id,
         type=event.TOPIC,
         schema=event.SCHEMA,
         actor=occasion.actor,
         occurred_at=occasion.occurred_at.astimezone(UTC),
         tags=event.tags,
-        envelope=msgspec.json.encode(envelope),
+        envelope=envelope,
         payload=payload,
-        personal=parts,
+        salt=salt,
+        leaf=leaf_around_time(
+            origin=origin,
+            event_id=event_id,
+            type_=event.TOPIC,
+            schema=event.SCHEMA,
+            occurred_at=occasion.occurred_at,
+            actor=occasion.actor,
+            tags=event.tags,
+            public=commitment(salt, event_id, "pub", public_part(envelope, payload)),
+            sealed=sealed.fields,
+            erased=event.subjects if isinstance(event, SubjectErased) else (),
+        ),
+        sealed=sealed.fields,
+        words=sealed.words,
         command_id=occasion.command_id,
         command_digest=digest(proposal),
     )

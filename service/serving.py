@@ -15,7 +15,7 @@ from service.demo_study import MEMBERS, STUDY, load_demo
 from service.identity import DemoIssuer, Identity
 from service.research_record import ResearchRecord
 from service.settings import Settings
-from service.store import check, store
+from service.store import Store, check, store
 
 LOOPBACK = "127.0.0.1"
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
@@ -31,7 +31,7 @@ def run_service(settings: Settings, host: str, port: int, console: Console) -> N
     with store(settings) as kept:
         uvloop.run(check(kept.service_url))
         app = application(
-            kept.service_url,
+            kept,
             identity,
             project=settings.project,
             introspection=settings.introspection,
@@ -54,14 +54,14 @@ def run_demo(settings: Settings, port: int | None, console: Console, progress: P
     own = settings.model_copy(update={"database_url": None, "home": settings.home / "demo"})
     issuer = DemoIssuer(settings.token_audience)
     with store(own) as kept:
-        uvloop.run(load(kept.service_url, progress))
-        app = application(kept.service_url, issuer.identity, demo=issuer)
+        uvloop.run(load(kept, progress))
+        app = application(kept, issuer.identity, demo=issuer)
         uvloop.run(serve(app, listener, lambda at: welcome(at, issuer, console)))
 
 
-async def load(url: str, progress: Progress) -> None:
+async def load(store: Store, progress: Progress) -> None:
     """Record the demo study, unless it is on record already."""
-    async with ResearchRecord(url) as record:
+    async with ResearchRecord(store) as record:
         with progress("Demo study: events recorded") as report:
             await load_demo(record, report)
 

@@ -36,7 +36,25 @@ class Settings(BaseSettings):
     owner_database_url: str | None = Field(
         None, description="The same database as the role that owns it, for `parcycle migrate`."
     )
-    home: Path = Field(default_factory=default_home, description="Folder of the embedded database.")
+    eraser_database_url: str | None = Field(
+        None, description="The same database as the role parcycle_eraser, for `eraseSubject`."
+    )
+    name: str = Field(
+        "localhost",
+        pattern=r"^[A-Za-z0-9.-]{1,200}$",
+        description="Host name of the service, in the origin of each study's log; never change it.",
+    )
+    home: Path = Field(
+        default_factory=default_home, description="Folder of the embedded database and of the keys."
+    )
+    key_store_url: str | None = Field(
+        None,
+        description="PostgreSQL 15 to 18 for the keys of data subjects, as the role parcycle_keys, "
+        "in a database of their own; a file in PARCYCLE_HOME if left out.",
+    )
+    keyring: Path | None = Field(
+        None, description="File of the key-encryption keys; in PARCYCLE_HOME if left out."
+    )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8400, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     log_format: Literal["json", "console"] = Field("console", description="How log lines look.")

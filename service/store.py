@@ -9,7 +9,14 @@ from urllib.parse import urlsplit, urlunsplit
 import asyncpg
 
 from service.embedded_postgres import embedded_postgres
-from service.migrate_schema import OWNER_ROLE, SERVICE_ROLE, create_roles, migrate, pending
+from service.migrate_schema import (
+    ERASER_ROLE,
+    OWNER_ROLE,
+    SERVICE_ROLE,
+    create_roles,
+    migrate,
+    pending,
+)
 from service.settings import Settings
 
 DATABASE = "parcycle"
@@ -19,23 +26,32 @@ MAY_CHANGE_EVENTS = "select has_table_privilege('record.event', 'update, delete,
 
 @dataclass(frozen=True)
 class Store:
-    """The database as the service uses it, and as its owner migrates it, where that is known."""
+    """The database as the service uses it, and as its owner migrates it and the eraser erases.
 
+    The last two are None where they are not known.
+    """
+
+    settings: Settings
     service_url: str
     owner_url: str | None
-    embedded: bool
+    eraser_url: str | None
+    embedded: bool = False
 
 
 @contextmanager
 def store(settings: Settings) -> Iterator[Store]:
     """The store while it is in use; an embedded one is made, started and migrated as needed."""
     if settings.database_url:
-        yield Store(settings.database_url, settings.owner_database_url, embedded=False)
+        yield Store(
+            settings, settings.database_url, settings.owner_database_url,
+            settings.eraser_database_url,
+        )  # fmt: skip
         return
     with embedded_postgres(settings.home) as server:
         owner = _as(server, OWNER_ROLE)
         asyncio.run(_prepare(server, owner))
-        yield Store(_as(server, SERVICE_ROLE), owner, embedded=True)
+        service, eraser = _as(server, SERVICE_ROLE), _as(server, ERASER_ROLE)
+        yield Store(settings, service, owner, eraser, embedded=True)
 
 
 async def _prepare(server: str, owner: str) -> None:

@@ -19,6 +19,7 @@ from service.database import connect
 from service.exporting import export_study
 from service.readings import record_export
 from service.research_record import Proposal, ResearchRecord
+from service.store import Store
 from service.terminal import Failure, console, moment, new_file, progress, with_store
 from service.withdrawal_by_code import code_sha256, new_code
 
@@ -44,15 +45,17 @@ def export(study: str, file: Path, *, member: str) -> None:
         Who takes it out: a member with a role in the study.
     """
 
-    async def take_out(url: str) -> None:
-        db = await connect(url)
+    async def take_out(store: Store) -> None:
+        db = await connect(store.service_url)
         try:
             with (
                 new_file(file) as out,
                 progress(f"{study}: events") as report,
             ):
-                count = await export_study(db, study, lambda line: print(line, file=out), report)
-                async with ResearchRecord(url) as record:
+                async with ResearchRecord(store) as record:
+                    count = await export_study(
+                        db, record.texts, study, lambda line: print(line, file=out), report
+                    )
                     await record_export(record, study, member)
         finally:
             await db.close()
@@ -91,8 +94,8 @@ def consent(
     """
     then, by = (None if said is None else moment(said) for said in (at, known))
 
-    async def take_out(url: str) -> None:
-        db = await connect(url)
+    async def take_out(store: Store) -> None:
+        db = await connect(store.service_url)
         try:
             found = await consent_record(db, study, participant, as_, at=then, as_known_at=by)
         finally:
@@ -138,9 +141,9 @@ def receipt(
     if json_file is not None and json_file.exists():
         raise Failure(f"{json_file} is there already; name a new file.")
 
-    async def issue(url: str) -> None:
+    async def issue(store: Store) -> None:
         now, code = datetime.now(UTC), new_code(study)
-        db = await connect(url)
+        db = await connect(store.service_url)
         try:
             found = await consent_record(db, study, participant, ConsentFormat.RECEIPT, at=now)
             position = consent or await _last_consent(db, study, participant)
@@ -157,7 +160,7 @@ def receipt(
             channel=Channel.CLI,
         )  # fmt: skip
         proposal = Proposal(command=IssueReceipt, event=event, occasion=occasion)
-        async with ResearchRecord(url) as record:
+        async with ResearchRecord(store) as record:
             issued = await record.submit(proposal)
         if json_file is not None:
             with new_file(json_file) as out:

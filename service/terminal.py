@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from service.settings import Settings
-from service.store import check, store
+from service.store import Store, check, store
 
 console = Console()
 errors = Console(stderr=True)
@@ -21,11 +21,11 @@ class Failure(Exception):
     """What the person at the terminal is told; the exit status is 1."""
 
 
-def with_store(work: Callable[[str], Coroutine[Any, Any, None]]) -> None:
-    """Do some work on the store's database, as the service's role."""
+def with_store(work: Callable[[Store], Coroutine[Any, Any, None]]) -> None:
+    """Do some work on the store."""
     with store(Settings()) as kept:
         run(check(kept.service_url))
-        run(work(kept.service_url))
+        run(work(kept))
 
 
 def run(work: Coroutine[Any, Any, Any]) -> Any:

@@ -15,7 +15,16 @@ import asyncpg
 import pytest
 
 from service.embedded_postgres import embedded_postgres
-from service.migrate_schema import MIGRATIONS, OWNER_ROLE, SERVICE_ROLE, create_roles, migrate
+from service.migrate_schema import (
+    ERASER_ROLE,
+    MIGRATIONS,
+    OWNER_ROLE,
+    SERVICE_ROLE,
+    create_roles,
+    migrate,
+)
+from service.settings import Settings
+from service.store import Store
 
 RUN_HOME = "PARCYCLE_TEST_RUN_HOME"  # set by the process the run began in; its workers inherit it
 TEMPLATE_LOCK = 0x5041525F74657374  # "PAR_test"
@@ -27,6 +36,25 @@ class Database:
 
     owner_url: str
     service_url: str
+
+    @property
+    def store(self) -> Store:
+        """What the service works on: the database, with keys in a folder of its own."""
+        return store_of(self.service_url)
+
+
+def store_of(service_url: str) -> Store:
+    """The database by its URL alone, as another process knows it."""
+    name = urlsplit(service_url).path.strip("/")
+    eraser, owner = (url_of(service_url, name, role) for role in (ERASER_ROLE, OWNER_ROLE))
+    return Store(Settings(home=home_of(service_url)), service_url, owner, eraser)
+
+
+def home_of(service_url: str) -> Path:
+    """The folder of the database's keys; the run's end removes it with the others."""
+    parts = urlsplit(service_url)
+    place = f"{parts.netloc.rpartition('@')[2]}{parts.path}{parts.query}"
+    return Path(os.environ[RUN_HOME]) / hashlib.sha256(place.encode()).hexdigest()[:16]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -24,10 +24,12 @@ from domain.older_events import write_recorded
 from domain.oversight import Severity
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
-from domain.vocabulary import Channel, Envelope, ResearchEvent, subjects, tag_hash
+from domain.vocabulary import Channel, Envelope, ResearchEvent, tag_hash
 from domain.workshops import WorkshopHeld
+from service.personal_texts import parts_of
 from service.recorder import type_tag
-from service.research_record import uuid7
+from service.sealing.leaves import leaf
+from tests.recording import draft
 
 BREACH, ATTENTION = Severity.BREACH, Severity.ATTENTION
 FORM_1, FORM_2, SHEET_1, SHEET_2 = "a1" * 32, "a2" * 32, "b1" * 32, "b2" * 32
@@ -286,26 +288,32 @@ async def write_lines(owner: asyncpg.Connection, study: str, lines: Sequence[Lin
     """Put rows on the record, as the recorder leaves them; `owner` is connected as its owner."""
     events, tags, parts = [], [], []
     for line in lines:
-        event = line.event
-        payload, personal = write_recorded(event)
+        event, position = line.event, line.position
+        payload, _ = write_recorded(event)
         envelope = Envelope(role="researcher", phase=event.PHASE, channel=Channel.IMPORT)
+        made = draft(
+            event.TOPIC, *event.tags, schema=event.SCHEMA, actor=line.by, at=line.occurred_at,
+            envelope=msgspec.json.encode(envelope), payload=payload,
+            personal=parts_of(event, line.by, None), study=study,
+        )  # fmt: skip
         events.append(
-            (study, line.position, uuid7(), event.TOPIC, event.SCHEMA, line.by, line.occurred_at,
-             line.recorded_at, event.tags, msgspec.json.encode(envelope), payload)
+            (study, position, made.event_id, made.type, made.schema, line.by, made.occurred_at,
+             line.recorded_at, made.tags, made.envelope, payload,
+             [field.path for field in made.sealed] or None, made.salt,
+             leaf(made.leaf, line.recorded_at))
         )  # fmt: skip
         tags += [
-            (study, tag_hash(tag), line.position)
+            (study, tag_hash(tag), position)
             for tag in dict.fromkeys([*event.tags, type_tag(event.TOPIC)])
         ]
         parts += [
-            (study, line.position, path, list(subjects(event, path, line.by)), data)
-            for path, data in personal.items()
+            (study, position, field.path, field.subjects, field.blob) for field in made.sealed
         ]
     async with owner.transaction():
         await owner.executemany(
             "insert into record.event (study, position, event_id, type, schema, actor,"
-            " occurred_at, recorded_at, tags, envelope, payload)"
-            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            " occurred_at, recorded_at, tags, envelope, payload, sealed, salt, leaf)"
+            " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             events,
         )
         await owner.executemany("insert into record.event_tag values ($1, $2, $3)", tags)

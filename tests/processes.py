@@ -17,20 +17,27 @@ from uuid import uuid4
 from joserfc.jwk import KeySet
 
 from service.identity import DemoIssuer
-from tests.conftest import Database
+from tests.conftest import Database, store_of
 from tests.serving import Service
 
 ROOT = Path(__file__).parent.parent
 
 
 def environment(settings: dict[str, str]) -> dict[str, str]:
-    """This process's own, with these settings and no other."""
+    """This process's own, with these settings and no other; a database comes with its keys."""
     kept = {
         name: value
         for name, value in os.environ.items()
         if name != "DATABASE_URL" and not name.startswith("PARCYCLE_")
     }
-    return kept | {"PYTHONUNBUFFERED": "1", "COLUMNS": "100"} | settings
+    given = {}
+    if url := settings.get("DATABASE_URL"):
+        store = store_of(url)
+        given = {
+            "PARCYCLE_HOME": str(store.settings.home),
+            "PARCYCLE_ERASER_DATABASE_URL": str(store.eraser_url),
+        }
+    return kept | {"PYTHONUNBUFFERED": "1", "COLUMNS": "100"} | given | settings
 
 
 def parcycle(*arguments: object, **settings: str) -> subprocess.CompletedProcess[str]:

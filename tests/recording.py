@@ -2,9 +2,11 @@
 
 import asyncio
 import functools
+import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
+from os import urandom
 from typing import Any, ParamSpec
 from uuid import UUID, uuid4
 
@@ -21,8 +23,17 @@ from domain.studies import OpenStudy
 from domain.vocabulary import ResearchEvent
 from domain.withdrawal import ConsentWithdrawn, WithdrawConsent
 from domain.workshops import HoldWorkshop, WorkshopHeld
+from service.personal_texts import Part
 from service.recorder import Draft, Recorder
-from service.research_record import Proposal
+from service.research_record import Proposal, uuid7
+from service.sealing.leaves import (
+    PUBLIC,
+    SALT_BYTES,
+    commitment,
+    leaf_around_time,
+    public_part,
+)
+from service.sealing.sealed_fields import seal
 
 P = ParamSpec("P")
 STUDY = "maize"
@@ -44,15 +55,48 @@ def draft(
     *tags: str,
     payload: bytes = b"{}",
     command: UUID | None = None,
-    personal: Sequence[tuple[str, Sequence[str], bytes]] = (),
+    personal: Sequence[Part] = (),
     actor: str = "ana",
+    at: datetime = NOON,
+    schema: int = 1,
+    envelope: bytes = b"{}",
+    study: str = STUDY,
 ) -> Draft:
     """An event that might be appended; of a command, if that is named."""
+    event_id, salt = uuid7(), urandom(SALT_BYTES)
+    origin = f"localhost/parcycle/{study}"
+    sealed = [
+        seal(
+            {subject: key_of(subject) for subject in part.subjects},
+            origin=origin,
+            event_id=event_id,
+            path=part.path,
+            subjects=part.subjects,
+            data=part.data,
+        )
+        for part in personal
+    ]
+    leaf = leaf_around_time(
+        origin=origin,
+        event_id=event_id,
+        type_=type_,
+        schema=schema,
+        occurred_at=at,
+        actor=actor,
+        tags=tags,
+        public=commitment(salt, event_id, PUBLIC, public_part(envelope, payload)),
+        sealed=sealed,
+    )
     return Draft(
-        event_id=uuid4(), type=type_, schema=1, actor=actor, occurred_at=NOON, tags=tags,
-        envelope=b"{}", payload=payload, personal=personal, command_id=command,
-        command_digest=command.bytes if command else None,
+        event_id=event_id, type=type_, schema=schema, actor=actor, occurred_at=at.astimezone(UTC),
+        tags=tags, envelope=envelope, payload=payload, salt=salt, leaf=leaf, sealed=sealed,
+        command_id=command, command_digest=command.bytes if command else None,
     )  # fmt: skip
+
+
+def key_of(subject: str) -> bytes:
+    """The key of a subject of whom no key store knows."""
+    return hashlib.sha256(subject.encode()).digest()
 
 
 @asynccontextmanager

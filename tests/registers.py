@@ -4,20 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 from asyncpg import Connection, Pool
 
 from domain.older_events import write_recorded
-from domain.vocabulary import Channel, Entry, Envelope, ResearchEvent, subjects
+from domain.vocabulary import Channel, Entry, Envelope, ResearchEvent
 from projections.following import Register, advance, borrowed, make_tables, position_of, registers
 from projections.writing import Writes
 from service.database import connect, open_pool
+from service.personal_texts import parts_of
 from service.recorder import Draft, Recorder
 from service.research_record import uuid7
 from tests.conftest import Database
+from tests.recording import draft
 from tests.story import NEW_YEAR, Happened, on, opened
 
 STUDY = "maize"
@@ -149,18 +151,14 @@ def _drafts(happened: Iterable[ResearchEvent | Happened]) -> Iterator[Draft]:
             "channel": Channel.API,
             "offset": int(offset.total_seconds() // 60) if offset else 0,
         } | logged.envelope
-        payload, personal = write_recorded(event)
-        parts = [(path, subjects(event, path, told.by), data) for path, data in personal.items()]
-        if logged.reason is not None:
-            parts.append(("reason", (f"member:{told.by}",), msgspec.json.encode(logged.reason)))
-        yield Draft(
-            event_id=uuid7(),
-            type=event.TOPIC,
+        payload, _ = write_recorded(event)
+        yield draft(
+            event.TOPIC,
+            *event.tags,
             schema=event.SCHEMA,
             actor=told.by,
-            occurred_at=told.at.astimezone(UTC),
-            tags=event.tags,
+            at=told.at,
             envelope=msgspec.json.encode(Envelope(**envelope)),
             payload=payload,
-            personal=parts,
+            personal=parts_of(event, told.by, logged.reason),
         )

@@ -94,7 +94,7 @@ def serving(
 ) -> Iterator[Service]:
     """The service on the test's own database, following its registers."""
     issuer = issuer or DemoIssuer("parcycle")
-    app = application(database.service_url, issuer.identity, demo=issuer, limits=limits)
+    app = application(database.store, issuer.identity, demo=issuer, limits=limits)
     with served(app) as address:
         service = Service(address, issuer)
         try:

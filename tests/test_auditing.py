@@ -102,7 +102,7 @@ def test_under_its_own_pack_nothing_differs() -> None:
 @in_a_loop
 async def test_a_replay_under_its_own_pack_agrees_with_the_register(database: Database) -> None:
     """What it says of the packs that the study adopted is what the audit says."""
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await load_demo(record, lambda done, total: None)
     now = datetime.now(UTC)
     audit = await audited(database.service_url, "liverpool", now, now)

@@ -180,5 +180,5 @@ def test_a_viewer_may_not_correct() -> None:
 def test_whoever_an_event_is_about_a_correction_can_name(event_type: type[ResearchEvent]) -> None:
     kinds = {"participant", "member", "stakeholder"}  # the fields of `Whose`
     named = dict(identifying_fields(event_type))
-    for of in personal_fields(event_type).values():
-        assert of == "actor" or named[of] in kinds | {""}
+    for mark in personal_fields(event_type).values():
+        assert mark.of == "actor" or named[mark.of] in kinds | {""}

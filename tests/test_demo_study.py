@@ -41,7 +41,7 @@ async def test_it_loads_with_nothing_refused_and_a_second_start_adds_nothing(
     database: Database,
 ) -> None:
     reports: list[tuple[int, int]] = []
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         loaded = await load_demo(record, lambda done, of: reports.append((done, of)))
         first = await events_of(database.service_url, STUDY)
         again = await load_demo(record, lambda done, of: None)
@@ -67,7 +67,7 @@ async def test_it_loads_with_nothing_refused_and_a_second_start_adds_nothing(
 
 @in_a_loop
 async def test_a_start_that_was_interrupted_is_completed_by_the_next(database: Database) -> None:
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await record.submit_all(demo_proposals(datetime.now(UTC))[:70])
         loaded = await load_demo(record, lambda done, of: None)
     assert len(await events_of(database.service_url, STUDY)) == loaded
@@ -80,7 +80,7 @@ async def test_another_study_in_its_place_is_refused_with_the_reason(database: D
     other = msgspec.structs.replace(
         first, event=msgspec.structs.replace(first.event, title="Somebody else's")
     )
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await record.submit(other)
         with pytest.raises(DemoRefused, match=r"StudyOpened by ada on 03 September 2024.*empty"):
             await load_demo(record, lambda done, of: None)

@@ -14,9 +14,8 @@ from domain.commands import given_fields
 from domain.older_events import read_recorded
 from domain.people import ParticipantEnrolled
 from domain.vocabulary import Channel, Entry, Envelope
-from projections.following import registers
+from projections.following import borrowed, registers
 from service.command_files import command_lines
-from service.database import connect
 from service.exporting import NothingToExport, command_line, export_study
 from service.numbered_lines import Numbered
 from service.proposals import commands
@@ -37,11 +36,8 @@ ELSEWHERE = "copied-elsewhere"
 
 async def exported(database: Database, study: str) -> list[str]:
     lines: list[str] = []
-    db = await connect(database.service_url)
-    try:
-        await export_study(db, study, lines.append)
-    finally:
-        await db.close()
+    async with ResearchRecord(database.store) as parcycle, borrowed(parcycle.pool) as db:
+        await export_study(db, parcycle.texts, study, lines.append)
     return lines
 
 
@@ -54,7 +50,7 @@ async def test_an_exported_study_is_read_into_an_empty_one_to_the_same_registers
     database: Database, tmp_path: Path
 ) -> None:
     text = "\n".join(told())
-    async with ResearchRecord(database.service_url) as parcycle:
+    async with ResearchRecord(database.store) as parcycle:
         first = await bring_in(parcycle, tmp_path / "told.jsonl", text)
         assert (first.recorded, [str(each) for each in first.refused]) == (len(told()), [])
         lines = await exported(database, "maize")
@@ -128,16 +124,15 @@ async def test_memory_does_not_grow_with_the_study(database: Database) -> None:
         await record(recorder, *people(0, 1_000), study="small")
         await record(recorder, *people(0, 8_000), study="large")
     peaks = {}
-    db = await connect(database.service_url)
     told: list[tuple[int, int]] = []
-    for study in ("small", "large"):
-        tracemalloc.start()
-        count = await export_study(
-            db, study, lambda line: None, lambda done, of: told.append((done, of))
-        )
-        peaks[study] = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-    await db.close()
+    async with ResearchRecord(database.store) as parcycle, borrowed(parcycle.pool) as db:
+        for study in ("small", "large"):
+            tracemalloc.start()
+            count = await export_study(
+                db, parcycle.texts, study, lambda line: None, lambda *done: told.append(done)
+            )
+            peaks[study] = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
     assert count == 8_000
     assert told[-1] == (8_000, 8_000)
     assert peaks["large"] < 1.2 * peaks["small"]

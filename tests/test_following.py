@@ -5,10 +5,8 @@ import multiprocessing
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from itertools import islice, pairwise
 from typing import Any
-from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -27,8 +25,9 @@ from projections.following import (
 )
 from projections.writing import Writes
 from service.database import open_pool
-from service.recorder import Draft, Recorder
+from service.recorder import Recorder
 from tests.conftest import Database
+from tests.recording import draft
 from tests.registers import STUDY, a_moment, caught_up, record, recording, register_pool
 from tests.rich_history import rich_history
 
@@ -218,11 +217,8 @@ def test_what_the_database_refuses_is_put_down_to_its_event(
 
 
 def test_an_event_of_a_later_release_stops_only_those_that_read_it(database: Database) -> None:
-    unknown = Draft(
-        event_id=uuid4(), type="FutureEvent", schema=1, actor="ana",
-        occurred_at=datetime.now(UTC), tags=["cycle:c-1"], payload=b"{}",
-        envelope=b'{"role":"viewer","phase":"act","channel":"api"}',
-    )  # fmt: skip
+    envelope = b'{"role":"viewer","phase":"act","channel":"api"}'
+    unknown = draft("FutureEvent", "cycle:c-1", envelope=envelope)
 
     async def story() -> None:
         async with studied(database, 20) as (recorder, pool):

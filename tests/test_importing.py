@@ -152,7 +152,7 @@ async def test_nothing_is_recorded_of_a_file_with_a_bad_line(
     database: Database, tmp_path: Path
 ) -> None:
     file = written(tmp_path / "a.jsonl", f"{TEXT}\n{{")
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         read = await read_file(record, file, study="maize", member="ana")
         assert [fault.line for fault in read.faults] == [len(BEGUN) + 1]
         with pytest.raises(CannotImport, match=r"a\.jsonl has faults"):
@@ -172,7 +172,7 @@ async def test_what_is_refused_is_named_and_the_rest_recorded(
         line("openCycle", "2026-01-07T09:00:00Z", actor="eve", cycle="c2", title="T", question="Q"),
     ]  # fmt: skip
     text = "\n".join([*BEGUN, *more])
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         done = await bring_in(record, tmp_path / "a.jsonl", text)
     assert (done.recorded, done.repeated) == (len(BEGUN) + 1, 0)
     assert codes(done.refused) == [
@@ -186,7 +186,7 @@ async def test_what_is_refused_is_named_and_the_rest_recorded(
 async def test_the_same_file_again_is_answered_and_not_repeated(
     database: Database, tmp_path: Path
 ) -> None:
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await bring_in(record, tmp_path / "a.jsonl", TEXT)
         again = await bring_in(record, tmp_path / "b.jsonl", TEXT + "\n\n" + GOOD.decode())
         assert (again.recorded, again.repeated) == (0, len(BEGUN))
@@ -217,13 +217,13 @@ async def test_an_import_interrupted_at_any_moment_is_finished_by_the_next(
     file = written(tmp_path / "a.jsonl", "\n".join([*BEGUN, *people]))
     total = len(BEGUN) + len(people)
     for reached, wait in ((0, 0.0), (0, 0.02), (BATCH, 0.0), (2 * BATCH, 0.01), (3 * BATCH, 0.0)):
-        async with ResearchRecord(database.service_url) as record:
+        async with ResearchRecord(database.store) as record:
             read = await read_file(record, file, study="maize", member="ana")
             await interrupted(record, read, reached, wait)
     stood = len(await events_of(database.service_url, "maize"))
     assert 0 < stood < total
     told: list[tuple[int, int]] = []
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         read = await read_file(record, file, study="maize", member="ana")
         done = await import_file(record, read, lambda done, of: told.append((done, of)))
     assert (done.recorded, done.repeated, done.refused) == (total - stood, stood, [])
@@ -242,7 +242,7 @@ async def test_a_line_keeps_its_own_id_actor_and_channel(
     text = line("enrolParticipant", "2026-01-08T09:00:00+02:00", "bo", participant="p-1",
                 commandId=str(own), channel="field_form", reason="Bad reception.", name="Pat",
                 onBehalfOf="ana", causedBy=3, phase="plan")  # fmt: skip
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await bring_in(record, tmp_path / "a.jsonl", "\n".join([*BEGUN[:2], joined, text]))
     db = await connect(database.service_url)
     *_, entry = await entries(db, "maize", 0, await head_of(db, "maize"))
@@ -347,7 +347,7 @@ async def test_a_log_is_recorded_once_and_says_when_a_row_was_changed(
     database: Database, tmp_path: Path
 ) -> None:
     log = HEADER + "1,1,A,water,action,walk\n2,1,A,water,action,walk\n1,2,A,water,action,walk\n"
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await bring_in(record, tmp_path / "a.jsonl", TEXT)
         first = await bring_in(record, tmp_path / "w.csv", log, unsaid=LOG)
         assert (first.recorded, codes(first.refused)) == (2, [(4, ["workshop_exists"])])
@@ -376,6 +376,6 @@ async def test_study_and_member_are_identifiers(
     database: Database, tmp_path: Path, study: str, member: str
 ) -> None:
     file = written(tmp_path / "a.jsonl", TEXT)
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         with pytest.raises(CannotImport, match="is not an identifier"):
             await read_file(record, file, study=study, member=member)

@@ -97,7 +97,7 @@ async def test_every_option_has_its_official_votes_and_score(
     database: Database, tmp_path: Path, name: str
 ) -> None:
     method, papers, options = FILES[name]
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await bring_in(record, tmp_path / "begun.jsonl", BEGUN)
         done = await bring_in(record, SHARED_DATA / f"pabulib/{name}.pb", unsaid=UNSAID)
         assert (done.recorded, done.repeated, done.refused) == (papers + 3, 0, [])
@@ -123,7 +123,7 @@ async def test_every_option_has_its_official_votes_and_score(
 async def test_each_sex_and_age_group_has_its_own_tally(
     database: Database, tmp_path: Path, name: str
 ) -> None:
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await bring_in(record, tmp_path / "begun.jsonl", BEGUN)
         await bring_in(record, SHARED_DATA / f"pabulib/{name}.pb", unsaid=UNSAID)
     votes, score, papers = Counter[object](), Counter[object](), Counter[object]()
@@ -163,7 +163,7 @@ async def test_papers_of_a_real_vote_that_break_its_rule_are_refused_by_name(
     text = real(name)
     broken = ["x1;4,11;internet", "x2;4,4,14;internet", "x3;4,11,99;paper", "12;6,3,20;internet"]
     text = "\n".join([text.replace("num_votes;1045", "num_votes;1049"), *broken])
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await bring_in(record, tmp_path / "begun.jsonl", BEGUN)
         done = await bring_in(record, tmp_path / f"{name}.pb", text, unsaid=UNSAID)
     first = len(text.splitlines()) - 3
@@ -185,7 +185,7 @@ async def test_papers_of_a_real_vote_that_break_its_rule_are_refused_by_name(
 @in_a_loop
 async def test_a_small_vote(database: Database, tmp_path: Path) -> None:
     file = tmp_path / "small.pb"
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await bring_in(record, tmp_path / "begun.jsonl", BEGUN)
         done = await bring_in(record, file, SMALL, unsaid=UNSAID)
         assert codes(done.refused) == [

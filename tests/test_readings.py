@@ -166,7 +166,7 @@ def test_an_event_by_its_identifier_is_read_by_whom_it_mentions(told: Database) 
 @in_a_loop
 async def test_what_cannot_be_recorded_now_is_kept_and_recorded_once(database: Database) -> None:
     """The answer of an append is lost, and the same reading sent again: it counts once."""
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await record.submit_all(beginning("p-1"))
         readings = Readings(record)
         readings.note(STUDY, "ana", Reading.AUDIT, set(), new=True)
@@ -194,7 +194,7 @@ def lost_after(record: ResearchRecord) -> Any:
 @in_a_loop
 async def test_many_participants_are_named_in_several_events(database: Database) -> None:
     everybody = {f"p-{n}" for n in range(1203)}
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await record.submit_all(beginning())
         readings = Readings(record)
         readings.note(STUDY, "ana", Reading.CONSENT_DETAILS, everybody, new=True)

@@ -17,7 +17,7 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_mutation_is_recorded_in_the_demo_study(database: Database) -> None:
     async def load() -> None:
-        async with ResearchRecord(database.service_url) as record:
+        async with ResearchRecord(database.store) as record:
             await load_demo(record, lambda done, total: None)
 
     asyncio.run(load())

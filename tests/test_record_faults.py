@@ -18,7 +18,7 @@ from domain.commands import Refused
 from service.embedded_postgres import embedded_postgres
 from service.recorder import Appended, Recorder, RecordUnavailable, Repeated
 from service.research_record import Recorded, ResearchRecord
-from tests.conftest import Database
+from tests.conftest import Database, store_of
 from tests.own_server import kill_server, migrated, own_home
 from tests.recording import (
     NOON,
@@ -158,11 +158,11 @@ def test_killed_between_commit_and_answer_the_retry_gets_the_first_answer(
     held = workshop("w-1", "p-1", command_id=command)
 
     async def begin() -> int:
-        async with ResearchRecord(database.service_url) as record:
+        async with ResearchRecord(database.store) as record:
             return len(await record.submit_all(beginning("p-1")))
 
     async def again() -> Recorded:
-        async with ResearchRecord(database.service_url) as record:
+        async with ResearchRecord(database.store) as record:
             return await record.submit(held)
 
     stood = asyncio.run(begin())
@@ -181,7 +181,7 @@ def hold_and_die(url: str, command: UUID) -> None:
     """A service that is killed when its commit is durable, and before anybody is told."""
 
     async def serve() -> None:
-        async with ResearchRecord(url) as record:
+        async with ResearchRecord(store_of(url)) as record:
             record.recorder.on_append(lambda: os.kill(os.getpid(), signal.SIGKILL))
             await record.submit(workshop("w-1", "p-1", command_id=command))
 
@@ -193,7 +193,7 @@ def test_no_capture_comes_after_a_withdrawal_that_it_did_not_see(database: Datab
     everyone = [f"p-{n}" for n in range(ROUNDS)]
 
     async def begin() -> None:
-        async with ResearchRecord(database.service_url) as record:
+        async with ResearchRecord(database.store) as record:
             for answer in await record.submit_all(beginning(*everyone)):
                 assert isinstance(answer, Recorded)
 
@@ -218,7 +218,7 @@ def test_no_capture_comes_after_a_withdrawal_that_it_did_not_see(database: Datab
 
 def hold_workshops(url: str, participants: list[str], start: Barrier) -> None:
     async def hold() -> None:
-        async with ResearchRecord(url) as record:
+        async with ResearchRecord(store_of(url)) as record:
             for n, participant in enumerate(participants):
                 start.wait(60)
                 await asyncio.sleep(random.random() * 0.004)
@@ -232,7 +232,7 @@ def hold_workshops(url: str, participants: list[str], start: Barrier) -> None:
 
 def withdraw_all(url: str, participants: list[str], start: Barrier) -> None:
     async def withdraw() -> None:
-        async with ResearchRecord(url) as record:
+        async with ResearchRecord(store_of(url)) as record:
             for participant in participants:
                 start.wait(60)
                 await asyncio.sleep(random.random() * 0.004)

@@ -9,7 +9,9 @@ import asyncpg
 import pytest
 
 from service import recorder as recorder_module
+from service.personal_texts import Part
 from service.recorder import Appended, Conflict, Draft, Items, Recorder
+from service.sealing.leaves import commitment, leaf
 from tests.conftest import Database
 from tests.recording import draft, events_of, in_a_loop, recorders
 
@@ -191,7 +193,7 @@ async def test_recorded_at_never_decreases_even_if_the_clock_does(database: Data
     assert times[-1].year == 2999
 
 
-@pytest.mark.parametrize("table", ["event", "event_tag", "sealed_part"])
+@pytest.mark.parametrize("table", ["event", "event_tag", "sealed_part", "sealed_word"])
 @pytest.mark.parametrize(
     "change",
     ["update record.{} set study = 'x'", "delete from record.{}", "truncate record.{}"],
@@ -202,7 +204,9 @@ async def test_the_service_cannot_change_or_take_away(
     database: Database, table: str, change: str
 ) -> None:
     async with recorders(database.service_url) as [recorder]:
-        await recorder.append("s", [draft(personal=[("note", ["participant:p"], b"!")])])
+        await recorder.append(
+            "s", [draft(personal=[Part("note", ("participant:p",), b"!")])]
+        )
     db = await asyncpg.connect(database.service_url)
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -215,15 +219,34 @@ async def test_the_service_cannot_change_or_take_away(
 
 @in_a_loop
 async def test_personal_parts_stand_beside_their_event(database: Database) -> None:
-    part = ("notes", ["participant:p", "participant:q"], b"what she said")
+    part = Part("notes", ("participant:p", "participant:q"), b"what she said")
     async with recorders(database.service_url) as [recorder]:
-        await recorder.append("s", [draft(), draft(personal=[part]), draft()])
+        await recorder.append("s", [draft(), noted := draft(personal=[part]), draft()])
     db = await asyncpg.connect(database.service_url)
     try:
-        parts = await db.fetch("select position, path, subjects, data from record.sealed_part")
+        parts = await db.fetch("select position, path, subjects, blob from record.sealed_part")
+        paths = await db.fetch("select position, sealed from record.event order by position")
     finally:
         await db.close()
-    assert [tuple(each) for each in parts] == [(2, *part)]
+    (field,) = noted.sealed
+    assert [tuple(each) for each in parts] == [(2, "notes", list(part.subjects), field.blob)]
+    assert [tuple(each) for each in paths] == [(1, None), (2, ["notes"]), (3, None)]
+
+
+@in_a_loop
+async def test_the_leaf_on_record_is_that_of_the_time_the_lock_decided(database: Database) -> None:
+    async with recorders(database.service_url) as [recorder]:
+        drafts = [draft("Noted", "a:1", study="s") for _ in range(3)]
+        for each in drafts:
+            await recorder.append("s", [each])
+    rows = await events_of(database.service_url, "s")
+    assert [row["leaf"] for row in rows] == [
+        leaf(made.leaf, row["recorded_at"]) for made, row in zip(drafts, rows, strict=True)
+    ]
+    for row in rows:
+        said = row["envelope"] + b"\n" + row["payload"]
+        public = commitment(row["salt"], row["event_id"], "pub", said)
+        assert f"\npub {public.hex()}\n".encode() in row["leaf"]
 
 
 @in_a_loop

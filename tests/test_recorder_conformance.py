@@ -8,9 +8,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any, TypeVar
-from uuid import uuid4
 
 from eventsourcing.dcb.api import (
     DCBAppendCondition,
@@ -26,8 +24,9 @@ from eventsourcing.dcb.popo import SimpleDCBReadResponse
 from eventsourcing.dcb.tests import DCBRecorderTestCase
 from eventsourcing.persistence import IntegrityError
 
-from service.recorder import Conflict, Draft, Items, Recorder
+from service.recorder import Conflict, Items, Recorder
 from tests.conftest import Database
+from tests.recording import draft
 
 T = TypeVar("T")
 STUDY = "conformance"
@@ -43,12 +42,8 @@ class InAnotherThread(DCBRecorder):
         self, events: Sequence[DCBEvent], condition: DCBAppendCondition | None = None
     ) -> int:
         drafts = [
-            Draft(
-                event_id=uuid4(), type=event.type, schema=1, actor="ana",
-                occurred_at=datetime.now(UTC), tags=event.tags, envelope=b"", payload=event.data,
-            )
-            for event in events
-        ]  # fmt: skip
+            draft(event.type, *event.tags, payload=event.data, study=STUDY) for event in events
+        ]
         items = _items(condition.fail_if_events_match) if condition else []
         after = condition.after or 0 if condition else 0
 

@@ -50,13 +50,13 @@ async def test_a_command_sent_again_gets_its_first_answer_also_after_a_restart(
     database: Database,
 ) -> None:
     held = workshop("w-1", "p-1")
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         stood = await begin(record, "p-1")
         first = await record.submit(held)
         assert first.position == stood + 1
         await record.submit(withdrawal("p-1"))
         assert await record.submit(held) == first
-    async with ResearchRecord(database.service_url) as another:
+    async with ResearchRecord(database.store) as another:
         assert await another.submit(held) == first
     assert len(await events_of(database.service_url, STUDY)) == stood + 2
 
@@ -65,7 +65,7 @@ async def test_a_command_sent_again_gets_its_first_answer_also_after_a_restart(
 @in_a_loop
 async def test_the_same_id_with_other_content_is_refused(database: Database, name: str) -> None:
     command = uuid4()
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         stood = await begin(record, "p-1", "p-2")
         await record.submit(workshop("w-1", "p-1", command_id=command))
         [altered] = await record.submit_all([workshop(name, "p-2", command_id=command)])
@@ -76,8 +76,8 @@ async def test_the_same_id_with_other_content_is_refused(database: Database, nam
 @in_a_loop
 async def test_copies_that_race_from_two_processes_get_one_answer(database: Database) -> None:
     async with (
-        ResearchRecord(database.service_url) as one,
-        ResearchRecord(database.service_url) as other,
+        ResearchRecord(database.store) as one,
+        ResearchRecord(database.store) as other,
     ):
         stood = await begin(one, "p-1")
         for n in range(25):
@@ -102,8 +102,8 @@ async def test_two_clients_that_vote_the_same_ballot_at_once_cast_one_paper(
         return proposal(CastBallot, BallotCast(ballot="b-1", voter=f"v-{voter}", choices=choices))
 
     async with (
-        ResearchRecord(database.service_url) as one,
-        ResearchRecord(database.service_url) as other,
+        ResearchRecord(database.store) as one,
+        ResearchRecord(database.store) as other,
     ):
         stood = await begin(one)
         await one.submit(proposal(OpenBallot, opened))
@@ -131,7 +131,7 @@ async def test_a_batch_is_answered_command_by_command_and_later_ones_hear_earlie
         workshop("w-2", "p-2"),
         workshop("w-3", "p-1"),
     ]
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         stood = await begin(record, "p-1", "p-2")
         answers = await record.submit_all(batch)
         first, exists, again, altered, withdrawn, unconsented, last = answers
@@ -162,7 +162,7 @@ async def test_personal_data_are_in_no_table_but_their_own(database: Database) -
         ),
         proposal(JoinMember, MemberJoined(member="bo", role=Role.RESEARCHER, name=f"{marker} Bo")),
     ]
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await begin(record, "p-2")
         held = WorkshopHeld(
             workshop="w-1", cycle="c-1", participants=("p-2",), notes=marker, adjustments=marker
@@ -202,7 +202,7 @@ async def test_a_command_that_is_always_overtaken_is_given_up_with_a_clear_answe
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with (
-        ResearchRecord(database.service_url) as record,
+        ResearchRecord(database.store) as record,
         recorders(database.service_url) as [other],
     ):
         stood = await begin(record, "p-1")
@@ -232,8 +232,8 @@ async def test_commands_make_progress_although_all_tags_have_one_hash(
 ) -> None:
     monkeypatch.setattr(recorder_module, "tag_hash", lambda tag: 7)
     async with (
-        ResearchRecord(database.service_url) as one,
-        ResearchRecord(database.service_url) as other,
+        ResearchRecord(database.store) as one,
+        ResearchRecord(database.store) as other,
     ):
         await begin(one, "p-1")
         answers = await asyncio.gather(
@@ -258,7 +258,7 @@ async def test_what_relies_on_an_earlier_command_of_its_batch_cites_where_that_s
 ) -> None:
     """Somebody else's event comes between, just before the batch is appended."""
     async with (
-        ResearchRecord(database.service_url) as record,
+        ResearchRecord(database.store) as record,
         recorders(database.service_url) as [other],
     ):
         opening = beginning("p-1")

@@ -64,7 +64,7 @@ async def on_record(record: ResearchRecord, folder: Path) -> Imported:
 async def test_the_cycle_shows_its_workshops_per_week_group_and_technique(
     database: Database, tmp_path: Path
 ) -> None:
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         held = await on_record(record, tmp_path)
         assert (held.recorded, held.repeated, held.refused) == (16, 0, [])
     async with all_followed(database) as db:
@@ -91,7 +91,7 @@ async def test_the_cycle_shows_its_workshops_per_week_group_and_technique(
 
 @in_a_loop
 async def test_each_workshop_is_as_the_table_has_it(database: Database, tmp_path: Path) -> None:
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await on_record(record, tmp_path)
     async with all_followed(database) as db:
         page = await workshops(db, "vapar", Window(first=100), cycle="c1")
@@ -110,7 +110,7 @@ async def test_each_workshop_is_as_the_table_has_it(database: Database, tmp_path
 async def test_the_same_log_again_holds_no_workshop_twice(
     database: Database, tmp_path: Path
 ) -> None:
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await on_record(record, tmp_path)
         joined = line("enrolParticipant", "2018-09-01T09:00:00+02:00", participant="P49", group="A")
         await bring_in(record, tmp_path / "later.jsonl", joined, study="vapar")
@@ -129,7 +129,7 @@ async def test_the_next_cycle_follows_from_the_first(database: Database, tmp_pat
         line("openCycle", "2018-09-03T09:00:00+02:00", cycle="c2", title="Second cycle",
              question="Who acts on what was planned?", parents=[{"cycle": "c1"}]),
     ]  # fmt: skip
-    async with ResearchRecord(database.service_url) as record:
+    async with ResearchRecord(database.store) as record:
         await on_record(record, tmp_path)
         after = await bring_in(record, tmp_path / "on.jsonl", "\n".join(onward), study="vapar")
         assert (after.recorded, after.refused) == (3, [])

@@ -15,6 +15,7 @@ from domain.consent_lapses import (
     ReconsentBecause,
     ReconsentRequired,
 )
+from domain.erased_subjects import ErasureGround
 from domain.ethics import ApprovalSuspended
 from domain.fieldwork import HoldInterview, InterviewHeld, PlaceKind
 from domain.membership import MemberJoined, Role
@@ -36,7 +37,6 @@ from domain.withdrawal import (
     Disposition,
     DispositionCompleted,
     DispositionPlanned,
-    ErasureGround,
     ErasureRequested,
     PlanDisposition,
     RequestErasure,

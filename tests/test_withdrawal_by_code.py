@@ -187,7 +187,7 @@ def test_registers_need_not_run(database: Database) -> None:
         prepare(service.as_("ana"))
         code = issue(service)
     issuer = DemoIssuer("parcycle")
-    app = application(database.service_url, issuer.identity, project=False)
+    app = application(database.store, issuer.identity, project=False)
     with served(app) as address:
         answer = httpx.post(f"http://{address}/withdraw", json={"code": code}, timeout=30)
     assert answer.status_code == 200

@@ -31,6 +31,7 @@ def told() -> list[str]:
        approvedPersonnel=True)
     on("01-05", "joinMember", member="cy", role="facilitator")
     on("01-05", "joinMember", member="eva", role="ethics_reviewer")
+    on("01-05", "joinMember", member="sol", role="data_steward")
     on("01-05", "adoptPolicy", pack="uk-hra-2026")
     activities = ["recruitment", "workshop", "interview", "focus_group", "observation", "recording"]
     documents = [{"kind": "consent_form", "version": "2", "sha256": FORM, "language": "en"},
@@ -237,5 +238,6 @@ def told() -> list[str]:
        why="The list was of the week before.",
        standing={"technique": "problem tree, walk", "smallGroups": "p-2 scribe", "week": 2})
     on("04-23", "leaveMember", member="cy")
+    on("04-24", "eraseSubject", "sol", participant="p-2", ground="consent_withdrawn")
     # fmt: on
     return lines

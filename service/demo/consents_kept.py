@@ -13,13 +13,13 @@ from domain.consent_lapses import (
     ReconsentBecause,
     ReconsentRequired,
 )
+from domain.erased_subjects import ErasureGround
 from domain.permissions import Permission
 from domain.receipts import ReceiptIssued
 from domain.withdrawal import (
     Disposition,
     DispositionCompleted,
     DispositionPlanned,
-    ErasureGround,
     ErasureRequested,
 )
 from service.demo.participants import PEOPLE, TO_BE_ARCHIVED, agreed

@@ -39,7 +39,7 @@ from tests.bench.stage import (
     record,
 )
 from tests.conftest import Database, create_database, drop_database, url_of
-from tests.recording import NOON
+from tests.recording import draft
 
 OURS = "ours"
 GOALS = {
@@ -60,11 +60,8 @@ def new_tags() -> list[str]:
 
 
 def event(tags: list[str], of_command: bool) -> Draft:
-    return Draft(
-        event_id=uuid4(), type=TYPE, schema=1, actor="ana", occurred_at=NOON, tags=tags,
-        envelope=ENVELOPE, payload=PAYLOAD, command_id=uuid4() if of_command else None,
-        command_digest=bytes(32) if of_command else None,
-    )  # fmt: skip
+    command = uuid4() if of_command else None
+    return draft(TYPE, *tags, envelope=ENVELOPE, payload=PAYLOAD, command=command)
 
 
 async def ours(

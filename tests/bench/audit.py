@@ -33,7 +33,7 @@ from domain.permissions import Permission
 from domain.readings import IdentifiableDataRead, Reading
 from domain.recordings import MediaCaptured, MediaKind, Transcriber, TranscriptMade
 from domain.sharing import QuotationReleased
-from domain.vocabulary import Channel, Envelope, ResearchEvent, subjects, tag_hash
+from domain.vocabulary import Channel, Envelope, ResearchEvent, tag_hash
 from domain.withdrawal import (
     ConsentWithdrawn,
     Disposition,
@@ -46,11 +46,13 @@ from projections.following import borrowed, make_tables, registers
 from service import logs
 from service.database import open_pool
 from service.identity import DemoIssuer
+from service.personal_texts import parts_of
 from service.recorder import type_tag
-from service.research_record import uuid7
+from service.sealing.leaves import leaf
 from tests.bench.mutation import serve
 from tests.bench.stage import durable_server, record
 from tests.conftest import Database
+from tests.recording import draft
 from tests.registers import STUDY, follow_all
 from tests.story import opened
 
@@ -205,16 +207,20 @@ async def stage(database: Database, lines: list[Line]) -> None:
         for position, (at, known, by, event) in enumerate(
             lines[start : start + AT_ONCE], start + 1
         ):
-            payload, personal = write_recorded(event)
+            payload, _ = write_recorded(event)
+            made = draft(
+                event.TOPIC, *event.tags, schema=event.SCHEMA, actor=by, at=at, payload=payload,
+                envelope=envelope[event.PHASE], personal=parts_of(event, by, None), study=STUDY,
+            )  # fmt: skip
             events.append(
-                (STUDY, position, uuid7(), event.TOPIC, event.SCHEMA, by, at, known, None, None,
-                 event.tags, envelope[event.PHASE], payload)
+                (STUDY, position, made.event_id, made.type, made.schema, by, at, known, None, None,
+                 made.tags, made.envelope, payload, [field.path for field in made.sealed] or None,
+                 made.salt, leaf(made.leaf, known))
             )  # fmt: skip
             hashes = {tag_hash(tag) for tag in (*event.tags, type_tag(event.TOPIC))}
             tags += [(STUDY, each, position) for each in hashes]
             parts += [
-                (STUDY, position, path, list(subjects(event, path, by)), data)
-                for path, data in personal.items()
+                (STUDY, position, field.path, field.subjects, field.blob) for field in made.sealed
             ]
         for table, rows in (("event", events), ("event_tag", tags), ("sealed_part", parts)):
             await copy(table, schema_name="record", records=rows)
@@ -308,7 +314,7 @@ def main() -> None:
         met = "met" if speed >= 5_000 else "NOT MET"
         print(f"follow: {len(lines):,} events, {speed:,.0f}/s (goal 5,000: {met})", flush=True)
         service = multiprocessing.get_context("fork").Process(
-            target=serve, args=(database.service_url, issuer, given.port)
+            target=serve, args=(database.store, issuer, given.port)
         )
         service.start()
         try:

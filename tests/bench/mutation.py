@@ -26,10 +26,10 @@ from domain.studies import OpenStudy
 from service import logs
 from service.application import application
 from service.identity import DemoIssuer
-from service.recorder import Draft
-from service.research_record import Proposal, ResearchRecord, uuid7
+from service.research_record import Proposal, ResearchRecord
 from service.settings import Settings
-from service.store import store
+from service.store import Store, store
+from tests.recording import draft
 
 MUTATION = """mutation Enrol($i: EnrolParticipantInput!) { enrolParticipant(input: $i) {
     ... on Recorded { position } ... on Refused { reasons { code } } } }"""
@@ -42,8 +42,8 @@ def proposal(command: type, event: object) -> Proposal:
     return Proposal(command=command, event=event, occasion=occasion)  # type: ignore[arg-type]
 
 
-def serve(url: str, issuer: DemoIssuer, port: int) -> None:
-    app = application(url, issuer.identity, project=False)
+def serve(kept: Store, issuer: DemoIssuer, port: int) -> None:
+    app = application(kept, issuer.identity, project=False)
     uvicorn.run(app, port=port, log_level="error", access_log=False)
 
 
@@ -90,8 +90,8 @@ async def timed(callers: int, seconds: float, call: Callable[[int], Awaitable[ob
     return done / (time.perf_counter() - began)
 
 
-async def compare(url: str, port: int, token: str, rounds: int, seconds: float) -> None:
-    async with ResearchRecord(url) as record:
+async def compare(kept: Store, port: int, token: str, rounds: int, seconds: float) -> None:
+    async with ResearchRecord(kept) as record:
         await record.submit(
             proposal(OpenStudy, StudyOpened(title="Bench", question="?", setting="?"))
         )
@@ -99,12 +99,8 @@ async def compare(url: str, port: int, token: str, rounds: int, seconds: float) 
         async def append(_: int) -> None:
             participant = uuid4().hex
             tags = [f"participant:{participant}"]
-            draft = Draft(
-                event_id=uuid7(), type="ParticipantEnrolled", schema=1, actor="ana",
-                occurred_at=datetime.now(UTC), tags=tags, payload=b"{}", envelope=b"{}",
-                command_id=uuid4(), command_digest=b"d" * 32,
-            )  # fmt: skip
-            await record.recorder.append(STUDY, [draft], [(["ParticipantEnrolled"], tags)])
+            enrolled = draft("ParticipantEnrolled", *tags, command=uuid4())
+            await record.recorder.append(STUDY, [enrolled], [(["ParticipantEnrolled"], tags)])
 
         async def decide(_: int) -> None:
             event = ParticipantEnrolled(participant=uuid4().hex)
@@ -143,14 +139,14 @@ def main() -> None:
         settings = Settings(home=Path(folder) / "home").model_copy(update={"database_url": None})
         with store(settings) as kept:
             service = multiprocessing.get_context("fork").Process(
-                target=serve, args=(kept.service_url, issuer, options.port)
+                target=serve, args=(kept, issuer, options.port)
             )
             service.start()
             try:
                 time.sleep(4)
                 uvloop.run(
                     compare(
-                        kept.service_url, options.port, issuer.token("ana"),
+                        kept, options.port, issuer.token("ana"),
                         options.rounds, options.seconds,
                     )
                 )  # fmt: skip

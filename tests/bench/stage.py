@@ -20,7 +20,7 @@ from domain.vocabulary import tag_hash
 from service.embedded_postgres import embedded_postgres
 from service.migrate_schema import OWNER_ROLE, SERVICE_ROLE, create_roles, migrate
 from service.recorder import type_tag
-from tests.conftest import Database, create_database, drop_database, url_of
+from tests.conftest import RUN_HOME, Database, create_database, drop_database, url_of
 
 STUDY = "bench"
 TYPE = "ActionStarted"
@@ -56,11 +56,13 @@ def durable_server() -> Iterator[str]:
 @contextmanager
 def record(server: str, events: int = EVENTS, name: str = "bench_record") -> Iterator[Database]:
     """A database with a record of so many events, removed at the end."""
+    os.environ[RUN_HOME] = tempfile.mkdtemp(prefix="parcycle-bench-")  # for the keys
     asyncio.run(_make_record(server, name, events))
     yield Database(
         owner_url=url_of(server, name, OWNER_ROLE), service_url=url_of(server, name, SERVICE_ROLE)
     )
     asyncio.run(drop_database(server, name))
+    shutil.rmtree(os.environ.pop(RUN_HOME))
 
 
 async def _make_record(server: str, name: str, events: int) -> None:
@@ -76,10 +78,11 @@ async def _make_record(server: str, name: str, events: int) -> None:
         numbers = range(start, min(start + 20_000, events))
         await db.execute(
             "insert into record.event select $1, n, gen_random_uuid(), $2, 1, 'ana', now(),"
-            " now(), gen_random_uuid(), sha256(n::text::bytea), array[a, p, g], $3, $4"
+            " now(), gen_random_uuid(), sha256(n::text::bytea), array[a, p, g], $3, $4, null,"
+            " sha256('salt'), $9"
             " from unnest($5::int[], $6::text[], $7::text[], $8::text[]) as t (n, a, p, g)",
             STUDY, TYPE, ENVELOPE, PAYLOAD, [n + 1 for n in numbers],
-            *zip(*(tags_of(n) for n in numbers), strict=True),
+            *zip(*(tags_of(n) for n in numbers), strict=True), LEAF,
         )  # fmt: skip
         tagged = [(tag_hash(tag), n + 1) for n in numbers for tag in (*tags_of(n), type_tag(TYPE))]
         await db.execute(
@@ -93,6 +96,7 @@ async def _make_record(server: str, name: str, events: int) -> None:
     await db.close()
 
 
+LEAF = b"x" * 420  # as long as those of such events are
 ENVELOPE = b'{"role":"researcher","phase":"act","channel":"api","offset":60}'
 PAYLOAD = b'{"action":"a-1","cycle":"c-1","summary":"' + b"x" * 120 + b'"}'
 

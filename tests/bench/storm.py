@@ -44,7 +44,7 @@ from service import logs
 from service.recorder import Conflict
 from service.research_record import Answer, Crowded, Proposal, Recorded, ResearchRecord
 from tests.bench.stage import durable_server, record
-from tests.conftest import Database
+from tests.conftest import Database, store_of
 from tests.recording import events_of
 
 STUDY = "storm"
@@ -170,7 +170,7 @@ async def begin(url: str) -> None:
     for number in range(PEOPLE):
         opening.append(ParticipantEnrolled(participant=person(number)))
         opening.append(consent_of(number, yesterday.date()))
-    async with ResearchRecord(url) as record:
+    async with ResearchRecord(store_of(url)) as record:
         for few in batched(opening):
             for answer in await submitted(record, *(asked(event, yesterday) for event in few)):
                 if isinstance(answer, Refused):
@@ -204,7 +204,7 @@ def log_captures(url: str, name: int, captures: int, told: "Queue[Logged]") -> N
             await log_one(record)
 
     async def log_all() -> None:
-        async with Counting(url) as record:
+        async with Counting(store_of(url)) as record:
             await asyncio.gather(*(log_on(record) for _ in range(AT_ONCE)))
             logged.looks, logged.overtaken = record.looks, record.overtaken
 
@@ -268,7 +268,7 @@ def disturb(url: str, over: Event) -> None:
             await must(record, ApprovalReinstated(opinion=OPINION), datetime.now(UTC))
 
     async def go() -> None:
-        async with ResearchRecord(url) as record:
+        async with ResearchRecord(store_of(url)) as record:
             modifying = asyncio.create_task(modify_and_suspend(record))
             await withdraw(record)
             await modifying
