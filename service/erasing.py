@@ -37,7 +37,7 @@ and w.study = p.study and w.position = p.position and w.path = p.path
 """
 PARTS_GONE = "delete from record.sealed_part where study = $1 and subjects && $2::text[]"
 
-Carry = Callable[[Sequence[int]], Awaitable[None]]
+Carry = Callable[[int], Awaitable[None]]
 
 
 class CannotErase(Exception):
@@ -58,17 +58,15 @@ class Erasures:
     async def of(self, study: str, subjects: Sequence[str]) -> AsyncIterator[Carry]:
         """Set these subjects' keys aside while the erasure is decided.
 
-        Gives what carries out the erasures that then stand at some positions; the keys of those
-        who are not erased are given back. Raises `CannotErase` and `KeysUnusable`.
+        Gives what carries out the erasure that then stands at a position; the keys of those who
+        are not erased are given back. Raises `CannotErase` and `KeysUnusable`.
         """
         async with self._eraser(study) as db:
             for subject in subjects:
                 await self._keys.begin_erasure(study, subject)
 
-            async def carry_out(positions: Sequence[int]) -> None:
-                erased = await self._on_record(study)
-                for position in positions:
-                    await self._destroy(db, study, erased[study][position])
+            async def carry_out(position: int) -> None:
+                await self._destroy(db, study, (await self._on_record(study))[study][position])
 
             try:
                 yield carry_out

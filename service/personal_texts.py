@@ -168,7 +168,7 @@ def parts_of(event: ResearchEvent, actor: str, reason: str | None) -> list[Part]
 
 def names_in(event: ResearchEvent, field: str, value: Any) -> Iterable[str]:
     """The names to search for in a personal field; a correction's values are those of others."""
-    if isinstance(event, Corrected):
+    if isinstance(event, Corrected) and field == "personal_standing":
         of = next((t for t in event_types() if event.event_type == t.TOPIC), type(event))
         searched = {name for name, mark in personal_fields(of).items() if mark.searched}
         return [text for name, text in value.items() if name in searched and text]

@@ -6,9 +6,10 @@ import random
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from itertools import groupby
 from os import urandom
 from time import time_ns
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -21,6 +22,7 @@ from msgspec import Struct
 from domain.commands import Command, Occasion, Refused
 from domain.conditions import Reason
 from domain.erased_subjects import SubjectErased
+from domain.erasure import EraseSubject
 from domain.older_events import read_recorded, write_recorded
 from domain.vocabulary import ERASED, Envelope, Heard, ResearchEvent
 from service.database import open_pool
@@ -125,8 +127,28 @@ class ResearchRecord:
 
         A later command hears what earlier ones decided. They are appended in one transaction, but
         for a command that cites an event of an earlier one (a consent it relies on): it is decided
-        when that stands. Sent again, a command gets its first answer.
+        when that stands. Sent again, a command gets its first answer. An erasure is decided by
+        itself, and carried out before it is answered.
+
+        Raises `Crowded`, `CannotErase` and `KeysUnusable`.
         """
+        answers: list[Answer] = []
+        for is_erasure, together in groupby(proposals, lambda p: p.command is EraseSubject):
+            if is_erasure:
+                answers += [await self._erase(proposal) for proposal in together]
+            else:
+                answers += await self._submit(list(together))
+        return answers
+
+    async def _erase(self, proposal: Proposal) -> Answer:
+        study, asked = proposal.occasion.study, cast(SubjectErased, proposal.event)
+        async with self._erasures.of(study, asked.subjects) as carry_out:
+            (answer,) = await self._submit([proposal])
+            if isinstance(answer, Recorded):
+                await carry_out(answer.position)
+            return answer
+
+    async def _submit(self, proposals: Sequence[Proposal]) -> list[Answer]:
         answers: dict[int, Answer] = {}
         study = proposals[0].occasion.study
         async with self._in_turn(study, [p.command(p.event, p.occasion) for p in proposals]):

@@ -1,14 +1,12 @@
-"""What was corrected or erased since is shown so, though its rows were written before."""
+"""What was corrected since is shown so, though its rows were written before."""
 
 import asyncio
 from typing import Any
 
-import asyncpg
-
 from domain.corrections import Corrected
 from domain.cycles import CycleOpened
 from domain.reflections import AssumptionTested, ReflectionRecorded, Verdict, Voice
-from domain.vocabulary import WITHHELD, ResearchEvent
+from domain.vocabulary import ResearchEvent
 from domain.workshops import WorkshopHeld
 from projections.audit_trail import audit_trail
 from projections.following import (
@@ -58,7 +56,7 @@ def test_a_correction_rewrites_what_was_written_before(database: Database) -> No
             (line,) = (await assumptions(db, STUDY, Window())).rows
             assert line.verdict is Verdict.DID_NOT_HOLD
             (workshop,) = (await workshops(db, STUDY, Window())).rows
-            assert workshop.notes == "Noted rightly."
+            assert workshop.notes == "6/personal_standing/notes"  # a reference to it
             trail = (await audit_trail(db, STUDY, Window())).rows
             assert [line.corrected_by for line in trail] == [[], [], [5], [6], [], []]
             # The study register reads neither type, so its rows stay as they are.
@@ -124,24 +122,14 @@ def test_a_correction_that_does_not_fit_stops_there_and_the_rows_stay(database: 
     asyncio.run(story())
 
 
-def test_what_is_erased_is_shown_as_withheld_once_its_register_is_written_anew(
-    database: Database,
-) -> None:
+def test_a_register_holds_a_reference_where_there_is_a_personal_text(database: Database) -> None:
     said = ReflectionRecorded(
         reflection="r-1", cycle="c-1", voice=Voice.PARTICIPANTS, what="Ana was left alone."
     )
 
     async def story() -> None:
-        async with followed(database, cycle, said, assumed) as db:
+        async with followed(database, cycle, said) as db:
             (line,) = (await reflections(db, STUDY, Window())).rows
-            assert line.what == "Ana was left alone."
-            owner = await asyncpg.connect(database.owner_url)
-            await owner.execute("delete from record.sealed_part where path = 'what'")
-            await owner.close()
-            async with recording(database) as recorder, register_pool(database) as pool:
-                await record(recorder, correction(4, assumed, verdict="unclear"))
-                await follow_all(pool)
-            (line,) = (await reflections(db, STUDY, Window())).rows
-            assert line.what == WITHHELD
+            assert (line.what, line.so_what) == ("3/what", None)
 
     asyncio.run(story())

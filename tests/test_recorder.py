@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from msgspec import structs
 
 from service import recorder as recorder_module
 from service.personal_texts import Part
@@ -158,9 +159,12 @@ async def test_a_command_is_recorded_once_also_within_a_batch(database: Database
 @pytest.mark.parametrize(
     ("faulty", "error"),
     [
-        (draft(actor="an\0a"), asyncpg.PostgresError),  # PostgreSQL refuses it
-        (draft(actor="\udc80"), asyncpg.DataError),  # our side cannot even send it
-        (draft("Noted", "tag:\udc80"), UnicodeEncodeError),
+        (structs.replace(draft(), actor="an\0a"), asyncpg.PostgresError),  # PostgreSQL refuses it
+        (
+            structs.replace(draft(), actor="\udc80"),
+            asyncpg.DataError,
+        ),  # our side cannot even send it
+        (structs.replace(draft(), tags=["tag:\udc80"]), UnicodeEncodeError),
     ],
     ids=["NUL", "lone surrogate", "lone surrogate in a tag"],
 )
@@ -204,9 +208,7 @@ async def test_the_service_cannot_change_or_take_away(
     database: Database, table: str, change: str
 ) -> None:
     async with recorders(database.service_url) as [recorder]:
-        await recorder.append(
-            "s", [draft(personal=[Part("note", ("participant:p",), b"!")])]
-        )
+        await recorder.append("s", [draft(personal=[Part("note", ("participant:p",), b"!")])])
     db = await asyncpg.connect(database.service_url)
     try:
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
