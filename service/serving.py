@@ -51,7 +51,12 @@ def run_demo(settings: Settings, port: int | None, console: Console, progress: P
         if port is not None:
             raise
         listener = listening(LOOPBACK, 0)  # the usual port is taken
-    own = settings.model_copy(update={"database_url": None, "home": settings.home / "demo"})
+    own = settings.model_copy(
+        update={
+            "database_url": None, "key_store_url": None, "keyring": None, "name": "demo",
+            "home": settings.home / "demo",
+        }
+    )  # fmt: skip
     issuer = DemoIssuer(settings.token_audience)
     with store(own) as kept:
         uvloop.run(load(kept, progress))

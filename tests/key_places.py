@@ -8,8 +8,9 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from service.sealing.key_encryption import Keyring
-from service.sealing.key_store import KeySettings, key_table, subject_keys
+from service.sealing.key_store import key_table, subject_keys
 from service.sealing.subject_keys import KeyTable, SubjectKeys
+from service.settings import Settings
 
 STUDY = "maize"
 PEOPLE = [f"participant:P-{n:02}" for n in range(8)]
@@ -23,8 +24,8 @@ class Place:
     url: str | None
 
     @property
-    def settings(self) -> KeySettings:
-        return KeySettings(home=self.home, key_store_url=self.url)
+    def settings(self) -> Settings:
+        return Settings(home=self.home, key_store_url=self.url)
 
     @property
     def said(self) -> dict[str, str]:

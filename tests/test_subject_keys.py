@@ -25,10 +25,10 @@ from tests.recording import in_a_loop
 
 ANOTHER_PROCESS = """
 import asyncio, json, sys
-from service.sealing.key_store import KeySettings, subject_keys
+from service.sealing.key_store import subject_keys
 
 async def make(asked):
-    async with subject_keys(KeySettings()) as keys:
+    async with subject_keys(Settings()) as keys:
         print("ready", flush=True)
         sys.stdin.readline()
         made = await keys.make(asked)

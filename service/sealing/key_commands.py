@@ -4,8 +4,9 @@ from cyclopts import App
 from msgspec import Struct
 
 from service.sealing.key_encryption import Keyring
-from service.sealing.key_store import KeySettings, key_table, keyring_for
+from service.sealing.key_store import key_table, keyring_for
 from service.sealing.subject_keys import KeyState, KeyTable, Progress, SubjectKeys
+from service.settings import Settings
 from service.terminal import Failure, console, errors, progress, run
 
 keys = App(name="keys", help="The keys of data subjects, and the keyring that protects them.")
@@ -66,8 +67,8 @@ def rotate(*, remove_old: bool = False) -> None:
     """
 
     async def rotate_all() -> None:
-        async with key_table(KeySettings()) as table:
-            keyring = await keyring_for(table, KeySettings(), may_make=True)
+        async with key_table(Settings()) as table:
+            keyring = await keyring_for(table, Settings(), may_make=True)
             with progress("keys wrapped anew") as report:
                 done = await rotation(table, keyring, report, remove_old=remove_old)
         _say(f"{done.newest} wraps all keys{' from now on' if done.added else ''}.")
@@ -94,8 +95,8 @@ def check() -> None:
     """
 
     async def check_all() -> None:
-        async with key_table(KeySettings()) as table:
-            keyring = await keyring_for(table, KeySettings(), may_make=False)
+        async with key_table(Settings()) as table:
+            keyring = await keyring_for(table, Settings(), may_make=False)
             with progress("keys unwrapped") as report:
                 damaged = await SubjectKeys(table, keyring).damaged(report)
             tally = await table.tally()

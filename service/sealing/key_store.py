@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from pydantic import Field
-
 from service.sealing.key_encryption import Keyring, KeysUnusable
 from service.sealing.keys_in_a_file import KeysInAFile
 from service.sealing.keys_in_postgres import KeysInPostgres
@@ -13,22 +11,8 @@ from service.sealing.subject_keys import KeyTable, SubjectKeys
 from service.settings import Settings
 
 
-class KeySettings(Settings):
-    """Where keys are kept. Neither need be set for the embedded database."""
-
-    key_store_url: str | None = Field(
-        None,
-        description="PostgreSQL 15 to 18 for the keys of data subjects, as the role parcycle_keys, "
-        "in a database of their own; a file in PARCYCLE_HOME if left out.",
-    )
-    keyring: Path | None = Field(
-        None,
-        description="File of the key-encryption keys; in PARCYCLE_HOME if left out.",
-    )
-
-
 @asynccontextmanager
-async def subject_keys(settings: KeySettings) -> AsyncIterator[SubjectKeys]:
+async def subject_keys(settings: Settings) -> AsyncIterator[SubjectKeys]:
     """The keys of data subjects while they are in use. Raises `KeysUnusable`."""
     async with key_table(settings) as table:
         keyring = await keyring_for(table, settings, may_make=settings.key_store_url is None)
@@ -36,7 +20,7 @@ async def subject_keys(settings: KeySettings) -> AsyncIterator[SubjectKeys]:
 
 
 @asynccontextmanager
-async def key_table(settings: KeySettings) -> AsyncIterator[KeyTable]:
+async def key_table(settings: Settings) -> AsyncIterator[KeyTable]:
     """Where the wrapped keys are kept. Raises `KeysUnusable`."""
     if settings.key_store_url:
         async with KeysInPostgres(settings.key_store_url) as table:
@@ -46,7 +30,7 @@ async def key_table(settings: KeySettings) -> AsyncIterator[KeyTable]:
             yield table
 
 
-async def keyring_for(table: KeyTable, settings: KeySettings, *, may_make: bool) -> Keyring:
+async def keyring_for(table: KeyTable, settings: Settings, *, may_make: bool) -> Keyring:
     """The keyring, with every key that the table needs; a first one is made only if it may be.
 
     Raises `KeysUnusable`.
@@ -70,5 +54,5 @@ async def keyring_for(table: KeyTable, settings: KeySettings, *, may_make: bool)
     return keyring
 
 
-def _folder(settings: KeySettings) -> Path:
+def _folder(settings: Settings) -> Path:
     return settings.home / "keys"

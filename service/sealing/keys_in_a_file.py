@@ -50,6 +50,7 @@ insert into subject_key (study, subject, state) values (?, ?, 'erased')
 on conflict (study, subject) do update set state = 'erased', key_id = null, wrapped = null
 """
 STATES = "select subject, state from subject_key where study = ? order by subject"
+ERASING = "select study, subject from subject_key where state = 'erasing' order by 1, 2"
 TALLY = "select state, key_id, count(*) from subject_key group by state, key_id"
 WRAPPED = """
 select study, subject, key_id, wrapped from subject_key
@@ -107,6 +108,9 @@ class KeysInAFile:
     async def states(self, study: str) -> dict[str, KeyState]:
         rows = await self._run(lambda: self._db.execute(STATES, (study,)).fetchall())
         return {subject: KeyState(state) for subject, state in rows}
+
+    async def erasing(self) -> list[tuple[str, str]]:
+        return await self._run(lambda: self._db.execute(ERASING).fetchall())
 
     async def tally(self) -> dict[tuple[KeyState, str | None], int]:
         rows = await self._run(lambda: self._db.execute(TALLY).fetchall())

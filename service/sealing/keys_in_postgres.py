@@ -74,6 +74,7 @@ truncate subject_key;
 insert into subject_key table kept;
 """
 STATES = "select subject, state from subject_key where study = $1 order by subject"
+ERASING = "select study, subject from subject_key where state = 'erasing' order by 1, 2"
 TALLY = "select state, key_id, count(*) from subject_key group by state, key_id"
 WRAPPED = """
 select study, subject, key_id, wrapped from subject_key
@@ -135,6 +136,9 @@ class KeysInPostgres:
     async def states(self, study: str) -> dict[str, KeyState]:
         rows = await self._fetch(STATES, study)
         return {row["subject"]: KeyState(row["state"]) for row in rows}
+
+    async def erasing(self) -> list[tuple[str, str]]:
+        return [(row["study"], row["subject"]) for row in await self._fetch(ERASING)]
 
     async def tally(self) -> dict[tuple[KeyState, str | None], int]:
         rows = await self._fetch(TALLY)

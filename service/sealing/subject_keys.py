@@ -71,6 +71,9 @@ class KeyTable(Protocol):
     async def states(self, study: str) -> dict[str, KeyState]:
         """The state of every subject of the study that has or had a key, or is to have none."""
 
+    async def erasing(self) -> list[tuple[str, str]]:
+        """Every (study, subject) whose erasure was begun and is not done."""
+
     async def tally(self) -> dict[tuple[KeyState, str | None], int]:
         """How many subjects there are in each state, by the id of what wraps their keys."""
 
@@ -163,6 +166,10 @@ class SubjectKeys:
     async def states(self, study: str) -> dict[str, KeyState]:
         """The state of every subject of the study that the key store knows."""
         return await self._table.states(study)
+
+    async def erasing(self) -> list[tuple[str, str]]:
+        """Every (study, subject) whose erasure was begun and is not done."""
+        return await self._table.erasing()
 
     async def rewrap(self, progress: Progress) -> int:
         """Wrap every key by the newest key-encryption key that is wrapped by an older one.
