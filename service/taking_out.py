@@ -105,7 +105,7 @@ def consent(
                 f"{participant} was never asked for consent in {study} by then; check "
                 "the identifiers and the dates."
             )
-        async with ResearchRecord(url) as record:
+        async with ResearchRecord(store) as record:
             await record_export(record, study, member, participant)
         print(found.document, end="")
 

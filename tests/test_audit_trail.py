@@ -52,7 +52,7 @@ def test_every_event_has_its_line_with_its_whole_envelope(database: Database) ->
     assert (opened.type, opened.position, opened.actor) == ("StudyOpened", 1, "ana")
     assert (line.actor, line.role, line.on_behalf_of) == ("ben", "facilitator", "ana")
     assert (line.phase, line.cycle, line.channel) == (Phase.PLAN, "c-1", "api")
-    assert (line.approval, line.consents, line.reason) == (7, [8, 9], "From the attendance sheet.")
+    assert (line.approval, line.consents, line.reason) == (7, [8, 9], "3/reason")
     assert line.offset_minutes == 330
     assert line.occurred_at.isoformat() == "2026-02-01T04:00:00+00:00"
     assert line.late

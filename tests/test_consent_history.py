@@ -200,7 +200,7 @@ def test_the_history_shows_each_act_with_what_it_was_about(database: Database) -
             act = (await consent_history(db, STUDY, Window(first=1, after=2))).rows[0]
             assert (act.scope, act.words) == (
                 WithdrawalScope.NO_FURTHER_USE,
-                "It wears me out.",
+                "3/words",
             )
             assert act.recorded_by == "ana"
 

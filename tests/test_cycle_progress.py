@@ -151,7 +151,7 @@ async def test_closing_without_learning_or_with_open_actions_is_a_warning(
         "closed_without_learning", "closed_with_open_actions",
     ]  # fmt: skip
     assert found.closed_at == datetime(2026, 6, 1, 9, tzinfo=UTC)
-    assert found.summary == "We learned much."
+    assert found.summary == "5/summary"
 
 
 @in_a_loop

@@ -101,7 +101,7 @@ def test_complaints_and_safeguarding_concerns_are_listed(database: Database) -> 
     async def story() -> None:
         async with followed(database, *history) as db:
             (complaint,) = (await complaints(db, STUDY, Window())).rows
-            assert (complaint.complaint, complaint.what) == ("k-1", "The hall was locked.")
+            assert (complaint.complaint, complaint.what) == ("k-1", "2/what")
             found = (await safeguarding_concerns(db, STUDY, Window(), participant="p-1")).rows
             assert [each.referred_to for each in found] == ["Adult social care"]
 
@@ -162,7 +162,7 @@ def test_what_an_audit_found_waits_for_the_last_answer_given(database: Database)
             (audit,) = (await audits(db, STUDY, Window())).rows
             assert (audit.findings, audit.unanswered) == (3, 2)
             first, second, third = (await audit_findings(db, STUDY, Window())).rows
-            assert (first.accepted, first.answer, first.answered_by) == (True, "Mended.", 6)
+            assert (first.accepted, first.answer, first.answered_by) == (True, "6/answer", 6)
             assert (first.late, second.late, third.late) == (True, True, False)
             assert first.positions == [3, 5]
             page = await audit_findings(db, STUDY, Window(), answered=False)

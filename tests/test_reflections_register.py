@@ -40,7 +40,7 @@ def test_reflections_are_found_by_voice_and_turning_point(database: Database) ->
     async def story() -> None:
         async with followed(database, turned, plain) as db:
             (shown,) = (await reflections(db, STUDY, W, turning_point=True)).rows
-            assert (shown.reflection, shown.now_what) == ("r-1", "Begin with food.")
+            assert (shown.reflection, shown.now_what) == ("r-1", "2/now_what")
             (other,) = (await reflections(db, STUDY, W, voice=Voice.RESEARCHERS)).rows
             assert (other.reflection, other.participants) == ("r-2", [])
             page = await reflections(db, STUDY, W, cycle="c-1", participant="p-1")
@@ -61,9 +61,9 @@ def test_a_story_shows_how_often_it_was_chosen(database: Database) -> None:
     async def story() -> None:
         async with followed(database, *told, chosen, chosen) as db:
             (shown,) = (await stories(db, STUDY, W, selected=True)).rows
-            assert (shown.story, shown.selections, shown.text) == ("s-2", 2, "I met Joan.")
+            assert (shown.story, shown.selections, shown.text) == ("s-2", 2, "3/text")
             page = await story_selections(db, STUDY, W, story="s-2")
-            assert [each.why for each in page.rows] == ["It moved us."] * 2
+            assert [each.why for each in page.rows] == ["4/why"] * 2
 
     asyncio.run(story())
 
@@ -115,7 +115,7 @@ def test_a_finding_shows_where_it_stands_with_those_it_concerns(database: Databa
             page = await findings(db, STUDY, W, state=FindingState.DISPUTED)
             assert [each.finding for each in page.rows] == ["f-3"]
             (contest,) = (await finding_responses(db, STUDY, W, group="B")).rows
-            assert (contest.stance, contest.words) == (Stance.CONTESTED, "Not us.")
+            assert (contest.stance, contest.words) == (Stance.CONTESTED, "7/why")
             (passed_on,) = (await sharing(db, STUDY, W, finding="f-3")).rows
             assert passed_on.accessible_as == [Accessibility.LARGE_PRINT]
 

@@ -120,7 +120,7 @@ def test_a_withdrawal_says_who_what_when_how_far_and_by_whom(database: Database)
     )
     first, second = withdrawals_after(database, *history)
     assert (first.participant, first.permissions) == ("p-1", [AUDIO, INTERVIEW])
-    assert (first.scope, first.words) == (WithdrawalScope.NO_FURTHER_CONTACT, "Enough.")
+    assert (first.scope, first.words) == (WithdrawalScope.NO_FURTHER_CONTACT, "2/words")
     assert (first.recorded_by, first.by_code) == ("ben", False)
     assert first.occurred_at == datetime(2026, 3, 1, 9, tzinfo=UTC)
     assert second.by_code
