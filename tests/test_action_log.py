@@ -151,8 +151,8 @@ async def test_the_history_of_an_action_is_told_step_by_step(database: Database)
             return [(row.step, row.title or row.note) for row in page.rows]
 
         assert await found(action="a-1") == [
-            (ActionStep.PLANNED, "Ask the council."),
-            (ActionStep.STARTED, "With four people."),
+            (ActionStep.PLANNED, "2/note"),
+            (ActionStep.STARTED, "3/note"),
             (ActionStep.BLOCKED, "No keys"),
             (ActionStep.EXPENSE, "Keys"),
             (ActionStep.MILESTONE, "Keys cut"),

@@ -150,7 +150,7 @@ def test_what_is_suspended_is_not_in_force_until_it_is_reinstated(database: Data
                 (3, True),
                 (4, False),
             ]
-            assert page.rows[0].why == "A complaint."
+            assert page.rows[0].why == "3/why"
 
     asyncio.run(story())
 

@@ -28,6 +28,7 @@ from domain.consent_states import ConsentState
 from domain.ethics import Outcome
 from domain.modifications import ModificationDecided, ModificationKind
 from domain.permissions import Permission
+from domain.vocabulary import personal_fields
 from domain.withdrawal import ConsentWithdrawn, WithdrawalScope
 from projections.consent_history import ConsentActKind, consent_history
 from projections.consent_standing import consent_state, consent_summary
@@ -272,9 +273,11 @@ def test_the_history_shows_every_field_of_a_grant_and_its_lawful_basis_apart(
     async def story() -> None:
         async with followed(database, on("2026-02-01", grant)) as db:
             (act,) = (await consent_history(db, STUDY, Window())).rows
-            assert (act.act, act.words) == (ConsentActKind.GIVEN, "Read aloud.")
+            assert (act.act, act.words) == (ConsentActKind.GIVEN, "2/note")
             for name in set(vars(act)) & set(grant.__struct_fields__) - {"permissions"}:
-                assert getattr(act, name) == getattr(grant, name), name
+                personal = name in personal_fields(ConsentGiven)
+                recorded = f"2/{name}" if personal else getattr(grant, name)
+                assert getattr(act, name) == recorded, name
             assert act.lawful_basis is LawfulBasis.PUBLIC_TASK
 
     asyncio.run(story())
@@ -309,7 +312,7 @@ def test_the_history_of_a_participant_a_permission_or_a_form_version(database: D
             assert acts[8].reconsent_because is ReconsentBecause.CAME_OF_AGE
             assert acts[9].invalid_because is InvalidBecause.FORM_LOST
             assert acts[6].affirmed_by is ConsultedAs.PERSONAL_CONSULTEE
-            assert (acts[6].consultee, acts[5].words) == ("Ama", "In hospital.")
+            assert (acts[6].consultee, acts[5].words) == ("6/consultee", "5/why")
 
     asyncio.run(story())
 

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 
+from domain.people import ParticipantEnrolled
 from domain.vocabulary import Channel, Phase
 from domain.workshops import WorkshopHeld
 from projections.entries import entries, head_of
@@ -244,10 +245,13 @@ async def test_a_line_keeps_its_own_id_actor_and_channel(
                 onBehalfOf="ana", causedBy=3, phase="plan")  # fmt: skip
     async with ResearchRecord(database.store) as record:
         await bring_in(record, tmp_path / "a.jsonl", "\n".join([*BEGUN[:2], joined, text]))
-    db = await connect(database.service_url)
-    *_, entry = await entries(db, "maize", 0, await head_of(db, "maize"))
-    await db.close()
+        db = await connect(database.service_url)
+        found = await entries(db, "maize", 0, await head_of(db, "maize"))
+        await db.close()
+        *_, entry = await record.texts.in_place(found)
     assert (entry.command_id, entry.actor, entry.reason) == (own, "bo", "Bad reception.")
+    assert isinstance(entry.event, ParticipantEnrolled)
+    assert entry.event.name == "Pat"
     assert (entry.envelope.channel, entry.envelope.phase) == (Channel.FIELD_FORM, Phase.PLAN)
     assert (entry.envelope.on_behalf_of, entry.envelope.caused_by) == ("ana", 3)
     assert entry.occurred_at.isoformat() == "2026-01-08T09:00:00+02:00"

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from service.migrate_schema import (
+    ERASER_ROLE,
     MIGRATIONS,
     OWNER_ROLE,
     SERVICE_ROLE,
@@ -157,7 +158,7 @@ def test_roles_can_be_made_by_several_at_once(postgres_server: str) -> None:
             "SELECT rolname FROM pg_roles WHERE rolname LIKE 'parcycle\\__%' AND rolcanlogin "
             "AND NOT (rolsuper OR rolcreaterole OR rolcreatedb) ORDER BY 1"
         )
-        assert await query(postgres_server, ordinary) == [OWNER_ROLE, SERVICE_ROLE]
+        assert await query(postgres_server, ordinary) == [ERASER_ROLE, OWNER_ROLE, SERVICE_ROLE]
 
     asyncio.run(story())
 

@@ -73,7 +73,7 @@ def test_what_went_wrong_is_listed_with_the_first_report_of_it_to_the_committee(
     async def story() -> None:
         async with followed(database, *history) as db:
             first, second = (await adverse_events(db, STUDY, Window())).rows
-            assert (first.adverse_event, first.what, first.aware_at) == ("ae-1", "A fall.", AWARE)
+            assert (first.adverse_event, first.what, first.aware_at) == ("ae-1", "2/what", AWARE)
             assert first.reported_by == 7, "the report sent first, though recorded second"
             assert second.reported_at is None
             (only,) = (await adverse_events(db, STUDY, Window(), reportable=True)).rows
@@ -84,7 +84,7 @@ def test_what_went_wrong_is_listed_with_the_first_report_of_it_to_the_committee(
             assert (deviation.kind, deviation.permissions, deviation.activity) == (
                 DeviationKind.AFTER_WITHDRAWAL, [Permission.AUDIO], Activity.RECORDING,
             )  # fmt: skip
-            assert deviation.remedy == "The file was erased."
+            assert deviation.remedy == "5/remedy"
             assert (await deviations(db, STUDY, Window(), participant="p-1")).rows == []
 
     asyncio.run(story())

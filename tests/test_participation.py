@@ -70,7 +70,12 @@ async def test_a_participant_shows_how_they_took_part(database: Database) -> Non
     async with followed(database, *enrolled, *happened) as db:
         joy = await participant(db, "maize", "p-1")
         assert joy is not None
-        assert (joy.name, joy.in_group, joy.constituency, joy.position) == ("2/name", "A", "women", 2)
+        assert (joy.name, joy.in_group, joy.constituency, joy.position) == (
+            "2/name",
+            "A",
+            "women",
+            2,
+        )
         assert (joy.workshops, joy.ballots, joy.interviews, joy.reflections) == (1, 1, 1, 1)
         assert (joy.deliberations, joy.cycles) == (0, ["c-1", "c-2"])
         assert joy.paid == [Paid("GBP", 3, 3250)]

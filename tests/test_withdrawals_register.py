@@ -270,7 +270,7 @@ def test_what_was_decided_is_closed_with_its_proof_and_opened_by_a_later_decisio
     )
     media = items_after(database, *history, kind=HeldKind.MEDIA)[0]
     assert (media.state, media.completed_by) == (DispositionState.COMPLETED, 6)
-    assert (media.proof_sha256, media.proof) == ("b" * 64, "The deletion log.")
+    assert (media.proof_sha256, media.proof) == ("b" * 64, "6/proof")
     assert (media.disposition, media.overdue) == (Disposition.QUARANTINE, False)
 
 
