@@ -13,7 +13,7 @@ from domain.consent_lapses import (
     ReconsentBecause,
     ReconsentRequired,
 )
-from domain.erased_subjects import ErasureGround
+from domain.erased_subjects import ErasureGround, SubjectErased
 from domain.permissions import Permission
 from domain.receipts import ReceiptIssued
 from domain.withdrawal import (
@@ -110,6 +110,8 @@ HELD = tuple(chain(
         Told("2026-09-02 15:00", "sol", DispositionCompleted(
             participant="P-30", item="workshop:w-14", proof="The notes' edit log.",
             proof_sha256=digest_of("edit log of the notes of w-14"))),
+        Told("2026-11-02 15:20", "sol", SubjectErased(
+            participant="P-30", ground=ErasureGround.CONSENT_WITHDRAWN)),
     ),
 ))  # fmt: skip
 
