@@ -21,13 +21,14 @@ from strawberry.types.field import StrawberryField
 from domain.membership import Duty
 from domain.readings import Reading
 from projections.cycle_progress import cycle as cycle_of
+from projections.entries import entries_at
 from projections.following import borrowed, registers
 from projections.paging import Page, Window, one
 from projections.study_register import Study, studies_of
 from projections.study_register import study as study_of
 from service.asking import Asker
 from service.consent_exports import consent_record
-from service.graphql_events import CycleShown, event_at
+from service.graphql_events import CycleShown, EventShown, event_at, shown
 from service.graphql_types import (
     Node,
     PageInfo,
@@ -287,9 +288,37 @@ async def node_for(asker: Asker, id_: str, at_least: int | None) -> Any:
 
 
 def study_type() -> type[Any]:
-    """`Study`, with a field for every question to a register, and for exports."""
+    """`Study`, with a field for every question to a register, for exports, and for names."""
     export = Question("consent_history", Duty.AUDIT, Reading.EXPORT, consent_record)
-    return object_type(Study, *((q.name, field_of(q)) for q in (*questions(), export)))
+    fields = [(q.name, field_of(q)) for q in (*questions(), export)]
+    return object_type(Study, *fields, ("named", named()))
+
+
+def named() -> StrawberryField:
+    """Finds people by their names, which are sealed: by the blind index of the record."""
+
+    async def resolve(root: Any, info: Info[Asker, None], name: str) -> Any:
+        asker, study = info.context, root.study
+        asker.allow(study, Duty.READ_PERSONAL)
+        positions = await asker.record.texts.named(study, name)
+        async with borrowed(asker.registers) as db:
+            found = await entries_at(db, study, positions)
+        tags = {tag for entry in found for tag in entry.event.tags}
+        asker.has_read(study, Reading.PERSONAL_FIELDS, tagged(tags))
+        return await shown(found, asker)
+
+    argument = inspect.Parameter(
+        "name",
+        inspect.Parameter.KEYWORD_ONLY,
+        annotation=Annotated[
+            str,
+            strawberry.argument(
+                description="A name, or some of its words, in any order; case does not matter."
+            ),
+        ],
+    )
+    words = "The events that give somebody this name, for those who may read personal data."
+    return as_field("named", resolve, [argument], list[EventShown], words)
 
 
 def query_type() -> type[Any]:

@@ -30,6 +30,7 @@ def run_service(settings: Settings, host: str, port: int, console: Console) -> N
     listener = listening(host, port)
     with store(settings) as kept:
         uvloop.run(check(kept.service_url))
+        uvloop.run(open_once(kept))
         app = application(
             kept,
             identity,
@@ -62,6 +63,12 @@ def run_demo(settings: Settings, port: int | None, console: Console, progress: P
         uvloop.run(load(kept, progress))
         app = application(kept, issuer.identity, demo=issuer)
         uvloop.run(serve(app, listener, lambda at: welcome(at, issuer, console)))
+
+
+async def open_once(store: Store) -> None:
+    """Raises what keeps the record from being opened, to be said before anything is served."""
+    async with ResearchRecord(store):
+        pass
 
 
 async def load(store: Store, progress: Progress) -> None:
