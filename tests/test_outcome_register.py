@@ -38,7 +38,7 @@ async def test_outcomes_are_found_by_what_is_known_of_them(database: Database) -
         assert await found(change_in=ChangeIn.PRACTICES) == ["o-1"]
         assert await found(until=date(2026, 3, 1)) == ["o-1"]
         rows = (await outcomes(db, "maize", Window(first=1))).rows
-        assert (rows[0].who_changed, rows[0].change_in) == ("The council", ChangeIn.PRACTICES)
+        assert (rows[0].who_changed, rows[0].change_in) == ("2/who_changed", ChangeIn.PRACTICES)
 
 
 @in_a_loop

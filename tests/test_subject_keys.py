@@ -26,6 +26,7 @@ from tests.recording import in_a_loop
 ANOTHER_PROCESS = """
 import asyncio, json, sys
 from service.sealing.key_store import subject_keys
+from service.settings import Settings
 
 async def make(asked):
     async with subject_keys(Settings()) as keys:
