@@ -130,7 +130,7 @@ def test_keys_that_cannot_be_had_are_no_fault_of_the_token(tmp_path: Path) -> No
 
 def test_a_service_without_keys_says_that_it_is_unavailable(database: Database) -> None:
     nowhere = Identity("/no/such/keys.json", "https://issuer.example", "parcycle")
-    with served(application(database.service_url, nowhere)) as address:
+    with served(application(database.store, nowhere)) as address:
         headers = {"authorization": f"Bearer {token()}"}
         asked = {"query": "{ studies { study } }"}
         answer = httpx.post(f"http://{address}/graphql", json=asked, headers=headers, timeout=30)
