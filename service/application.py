@@ -38,6 +38,8 @@ from service.pages.live import LiveStudies
 from service.pages.visits import fault_page
 from service.readings import Readings
 from service.research_record import ResearchRecord
+from service.sealing.seal import Seal, sealing
+from service.sealing.tile_routes import tile_routes
 from service.store import Store
 from service.withdrawal_by_code import Withdrawals
 from service.withdrawal_page import withdrawal_routes
@@ -57,13 +59,15 @@ class Service:
     readings: Readings
     withdrawals: Withdrawals
     live: LiveStudies
+    seal: Seal
 
     def asker(self, member: str, connection: Connection) -> Asker:
         """A member, or a stranger (""), who asks over this connection."""
         address = connection.client.host if connection.client else ""
         return Asker(
-            member, self.record, self.registers, self.bell, self.readings, self.withdrawals, address
-        )
+            member, self.record, self.registers, self.bell, self.readings, self.withdrawals,
+            self.seal, address,
+        )  # fmt: skip
 
     async def healthy(self) -> tuple[bool, dict[str, Any]]:
         """Whether requests can be answered, and what has stopped."""
@@ -77,6 +81,7 @@ class Service:
                 {"register": register, "study": study, "position": position}
                 for register, study, position, _ in stopped
             ],
+            "not_sealed": self.seal.refusals(),
         }
 
 
@@ -110,7 +115,8 @@ async def running(store: Store, *, project: bool) -> AsyncIterator[Service]:
         readings = Readings(record)
         readings.start()
         stack.push_async_callback(readings.stop)
-        yield Service(record, pool, bell, readings, Withdrawals(record), live)
+        seal = await stack.enter_async_context(sealing(store, bell, record.texts.origin))
+        yield Service(record, pool, bell, readings, Withdrawals(record), live, seal)
 
 
 async def prepare_registers(database_url: str) -> None:
@@ -213,6 +219,7 @@ def application(
         *graphiql_routes(),
         *withdrawal_routes(),
         *page_routes(demo),
+        *tile_routes(asker),
         live,
         ready,
     ]
@@ -245,6 +252,9 @@ def live() -> dict[str, str]:
 
 @get("/health/ready")
 async def ready(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
-    """The database answers and every register follows; else 503, and what has stopped where."""
+    """The database answers and every register follows; else 503, and what has stopped where.
+
+    `not_sealed` says of which studies the seal is refused, and why; they are served all the same.
+    """
     healthy, state = await request.app.state.service.healthy()
     return Response(state, status_code=200 if healthy else 503)

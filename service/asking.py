@@ -17,6 +17,7 @@ from projections.following import position_of
 from service.bell import Bell
 from service.readings import Readings
 from service.research_record import ResearchRecord
+from service.sealing.seal import Seal
 from service.withdrawal_by_code import Withdrawals
 
 WAIT_AT_MOST = 10.0  # seconds for a register to reach `atLeast`
@@ -35,6 +36,7 @@ class Asker:
     bell: Bell
     readings: Readings
     withdrawals: Withdrawals
+    seal: Seal
     address: str = ""  # from where they ask
     roles: dict[str, Role | None] = field(default_factory=dict)
     at_least: dict[str, int] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from service.consent_records import Controller
+from service.sealing.asking_witnesses import WitnessNamed
 
 
 def default_home() -> Path:
@@ -71,6 +72,16 @@ class Settings(BaseSettings):
     introspection: bool = Field(True, description="Whether clients may ask for the schema.")
     project: bool = Field(
         True, description="Whether `serve` follows the record; else run `parcycle project`."
+    )
+    seal: bool = Field(
+        True,
+        description="Whether `serve` seals the record; only where PARCYCLE_HOME holds the log's "
+        "keys. One machine does.",
+    )
+    witnesses: list[WitnessNamed] = Field(
+        [],
+        description="Who cosigns the sealed record's checkpoints, as JSON: a list of url and key "
+        "(C2SP tlog-witness and signed-note).",
     )
     controller: Controller = Field(
         Controller(),
