@@ -19,6 +19,7 @@ from domain.vocabulary import Channel
 from service.asking import Asker
 from service.erasing import CannotErase
 from service.graphql_events import EventShown, event_at
+from service.graphql_seal import Receipt, receipt_of
 from service.graphql_types import comments_on, fields_given, first_line, input_type, plain
 from service.proposals import GivenOccasion, commands, in_camel_case, proposal
 from service.recorder import RecordUnavailable
@@ -39,6 +40,20 @@ class RecordedAnswer:
     @strawberry.field(description="The event, as it stands on record.")
     async def event(self, info: Info[Asker, None]) -> EventShown:
         return await event_at(info.context, self.study, self.position)
+
+    @strawberry.field(
+        description="What shows later that it is on record, unaltered; null before it is sealed, "
+        "which takes a second or two."
+    )
+    async def receipt(
+        self,
+        info: Info[Asker, None],
+        wait_for_seal: Annotated[
+            bool,
+            strawberry.argument(description="Wait until it is sealed; ten seconds at most."),
+        ] = False,
+    ) -> Receipt | None:
+        return await receipt_of(info.context, self.study, self.position, wait=wait_for_seal)
 
 
 @strawberry.type(name="Reason", description="Why a command was refused.")

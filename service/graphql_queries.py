@@ -29,6 +29,7 @@ from projections.study_register import study as study_of
 from service.asking import Asker
 from service.consent_exports import consent_record
 from service.graphql_events import CycleShown, EventShown, event_at, shown
+from service.graphql_seal import Sealing
 from service.graphql_types import (
     Node,
     PageInfo,
@@ -326,7 +327,7 @@ def query_type() -> type[Any]:
     shown: Any = study_type()
 
     @strawberry.type(description="What can be read: nothing of a study in which you have no role.")
-    class Query:
+    class Query(Sealing):
         @strawberry.field(description="The studies in which you have a role, oldest first.")
         async def studies(self, info: Info[Asker, None]) -> list[shown]:
             asker = info.context

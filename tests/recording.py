@@ -34,6 +34,7 @@ from service.sealing.leaves import (
     public_part,
 )
 from service.sealing.sealed_fields import seal
+from tests.conftest import Database
 
 P = ParamSpec("P")
 STUDY = "maize"
@@ -121,6 +122,16 @@ async def events_of(url: str, study: str) -> list[asyncpg.Record]:
         return await db.fetch(
             "select * from record.event where study = $1 order by position", study
         )
+    finally:
+        await db.close()
+
+
+async def as_owner(database: Database, *statements: str) -> None:
+    """As the database's administrator, who may do anything in it."""
+    db = await asyncpg.connect(database.owner_url)
+    try:
+        for statement in statements:
+            await db.execute(statement)
     finally:
         await db.close()
 

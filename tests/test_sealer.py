@@ -31,7 +31,7 @@ from service.sealing.tree_on_record import (
 )
 from tests.conftest import Database
 from tests.published_trees import defined_root
-from tests.recording import STUDY, draft, events_of, in_a_loop, recorders
+from tests.recording import STUDY, as_owner, draft, events_of, in_a_loop, recorders
 
 ORIGIN = f"localhost/parcycle/{STUDY}"
 
@@ -66,16 +66,6 @@ async def sealed_in(database: Database, study: str = STUDY) -> Sealed:
 
 async def leaves_of(database: Database, study: str = STUDY) -> list[bytes]:
     return [event["leaf"] for event in await events_of(database.service_url, study)]
-
-
-async def as_owner(database: Database, *statements: str) -> None:
-    """As the database's administrator, who may do anything in it."""
-    db = await asyncpg.connect(database.owner_url)
-    try:
-        for statement in statements:
-            await db.execute(statement)
-    finally:
-        await db.close()
 
 
 @in_a_loop
@@ -245,7 +235,7 @@ delete from record.event_tag where study = '{STUDY}' and position > 280;
 delete from record.checkpoint where study = '{STUDY}' and size > 250;
 update record.study_head set position = 280 where study = '{STUDY}'
 """
-FORGOTTEN = f"""
+FORGOTTEN = """
 delete from record.event; delete from record.event_tag;
 delete from record.checkpoint; delete from record.tile; delete from record.study_head
 """

@@ -110,7 +110,7 @@ class LogKeys:
                 "once you know that the database is the latest, make an empty file of that name, "
                 "with mode 0600."
             )
-        keys, today = self.keys(), _today()
+        keys, today = self.listed(), _today()
         retired = [
             structs.replace(key, private=None) if key.until and key.until <= today else key
             for key in keys
@@ -118,7 +118,7 @@ class LogKeys:
         if retired != keys:
             self._write(retired)
 
-    def keys(self) -> list[LogKey]:
+    def listed(self) -> list[LogKey]:
         """Every key there has been, oldest first. Raises `KeysUnusable`."""
         try:
             require_private(self.file, self.file.stat())
@@ -136,13 +136,13 @@ class LogKeys:
         today = _today()
         return [
             SigningKey(origin, KeyKind.LOG, Ed25519PrivateKey.from_private_bytes(key.private))
-            for key in reversed(self.keys())
+            for key in reversed(self.listed())
             if key.private is not None and (key.until is None or key.until > today)
         ]
 
     def verifiers(self, origin: str) -> list[VerifierKey]:
         """The keys that have ever signed a log's checkpoints, the newest first."""
-        return [VerifierKey(origin, KeyKind.LOG, key.public) for key in reversed(self.keys())]
+        return [VerifierKey(origin, KeyKind.LOG, key.public) for key in reversed(self.listed())]
 
     def rotate(self, overlap: timedelta = OVERLAP) -> None:
         """Add a key, which signs from now on. The others sign beside it until the overlap ends.
@@ -152,7 +152,7 @@ class LogKeys:
         today = _today()
         with self._alone():
             older = [
-                structs.replace(key, until=key.until or today + overlap) for key in self.keys()
+                structs.replace(key, until=key.until or today + overlap) for key in self.listed()
             ]
             self._write([*older, _new_key(today)])
             self._retire()

@@ -16,6 +16,7 @@ from litestar import Request, Response, get
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotFoundException, PermissionDeniedException
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import FromPath
 
 from domain.membership import MAY, Duty
 from projections.following import borrowed
@@ -43,19 +44,19 @@ def tile_routes(asker: Asking) -> list[HTTPRouteHandler]:
         return asking
 
     @get("/parcycle/{study:str}/checkpoint", include_in_schema=False)
-    async def checkpoint(request: Request[Any, Any, Any], study: str) -> Response[str]:
+    async def checkpoint(request: Request[Any, Any, Any], study: FromPath[str]) -> Response[str]:
         """The latest signed head, with the cosignatures of witnesses."""
         asking = await require(request, study, Duty.READ)
         async with borrowed(asking.seal.pool) as db:
             sealed = await tree_on_record.latest(db, study)
         if sealed is None:
             raise NotFoundException("Nothing of this study is sealed yet; ask again in a moment.")
-        return Response(
-            str(sealed.cosigned), media_type="text/plain; charset=utf-8", headers=FOR_NOW
-        )
+        return Response(str(sealed.cosigned), media_type="text/plain", headers=FOR_NOW)
 
     @get("/parcycle/{study:str}/tile/{path:path}", include_in_schema=False)
-    async def tile(request: Request[Any, Any, Any], study: str, path: str) -> Response[bytes]:
+    async def tile(
+        request: Request[Any, Any, Any], study: FromPath[str], path: FromPath[str]
+    ) -> Response[bytes]:
         """A tile of hashes, or a bundle of leaves."""
         try:
             named = named_by(f"tile{path}")

@@ -39,7 +39,7 @@ from record.cosignature k join record.checkpoint c on c.study = k.study and c.si
 where k.study = $1 and k.size >= $2 order by k.size desc limit 1
 """
 COSIGNATURES = """
-select line from record.cosignature where study = $1 and size = $2 order by witness
+select line, cosigned_at from record.cosignature where study = $1 and size = $2 order by witness
 """
 TILES = """
 select t.level, t.number, t.hashes
@@ -56,6 +56,13 @@ class TreeDamaged(Exception):
     """The tiles or leaves on record are not those that were sealed."""
 
 
+class Cosigned(NamedTuple):
+    """What a witness says of a checkpoint."""
+
+    line: Signature
+    at: datetime
+
+
 class Sealed(NamedTuple):
     """A checkpoint on record: the log's own note, and what witnesses said of it."""
 
@@ -63,13 +70,13 @@ class Sealed(NamedTuple):
     root: bytes
     note: str
     signed_at: datetime
-    cosignatures: tuple[Signature, ...] = ()
+    cosignatures: tuple[Cosigned, ...] = ()
 
     @property
     def cosigned(self) -> Note:
         """The note with all its signatures."""
         own = Note.parse(self.note.encode())
-        return Note(own.text, (*own.signatures, *self.cosignatures))
+        return Note(own.text, (*own.signatures, *(each.line for each in self.cosignatures)))
 
 
 async def latest(db: Connection, study: str, *, at_least: int = 0) -> Sealed | None:
@@ -88,7 +95,9 @@ async def _with_cosignatures(db: Connection, study: str, sql: str, at_least: int
     if row is None:
         return None
     by = await db.fetch(COSIGNATURES, study, row["size"])
-    cosignatures = [signature for each in by for signature in signature_lines(each["line"])]
+    cosignatures = [
+        Cosigned(line, each["cosigned_at"]) for each in by for line in signature_lines(each["line"])
+    ]
     return Sealed(row["size"], row["root"], row["note"], row["signed_at"], tuple(cosignatures))
 
 
