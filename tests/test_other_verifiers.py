@@ -7,12 +7,9 @@ witness (PyPI), installed as foreign_tools.py says.
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,6 +38,7 @@ from service.sealing.signed_notes import (
 )
 from service.sealing.tiles import HashesInTiles, Tile, extended, tiles_changed, tiles_of
 from tests.foreign_tools import installed_once, node_modules, unavailable
+from tests.witness_of_others import WitnessOfOthers, witness_programs
 
 PROGRAMS = Path(__file__).parent / "verifiers"
 DEBIAN_GO = Path("/usr/share/gocode")  # where Debian keeps Go packages, which go has to be told
@@ -318,74 +316,11 @@ class Witness:
         return Note.parse(answer.content)
 
 
-def newer_python() -> str:
-    """A Python that the witness runs on."""
-    versions = [f"python3.{minor}" for minor in range(12, 20)]
-    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
-    others = sorted(str(each) for each in pyenv.glob("3.*/bin/python3"))
-    check = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))"
-    for python in (sys.executable, *versions, *others):
-        if shutil.which(python) is not None:
-            tried = subprocess.run([python, "-c", check], capture_output=True)
-            if tried.returncode == 0:
-                return python
-    unavailable("The witness of other people is", "it needs Python 3.12 or newer; install one")
-
-
-@pytest.fixture(scope="session")
-def witness_programs() -> Path:
-    requirements = PROGRAMS / "witness-requirements.txt"
-
-    def install(home: Path) -> None:
-        made = subprocess.run(
-            [newer_python(), "-m", "venv", home / "venv"], capture_output=True, text=True
-        )
-        assert made.returncode == 0, made.stderr
-        python = home / "venv" / "bin" / "python"
-        installed = subprocess.run(
-            [python, "-m", "pip", "install", "-q", "-r", requirements],
-            capture_output=True,
-            text=True,
-        )
-        if installed.returncode:
-            why = f"pip could not install it: {installed.stderr.strip()[-600:]}"
-            unavailable("The witness of other people is", why)
-
-    return installed_once("witness", requirements.read_bytes(), install) / "venv" / "bin"
-
-
-@contextmanager
-def running(command: list[str | Path]) -> Iterator[str]:
-    """The address that the witness says it listens at."""
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if found := re.search(r"listening on (\S+)", line):
-                yield found[1]
-                break
-        else:
-            pytest.fail(f"the witness did not start: {process.wait()}")
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-
-
 @pytest.fixture
-def witness(witness_programs: Path, tmp_path: Path) -> Iterator[Witness]:
-    program = witness_programs / "aics-witness"
-    config = ["--config", str(tmp_path / "witness.json")]
-
-    def run(*arguments: str) -> str:
-        done = subprocess.run([program, *arguments, *config], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    name = "ethics.example.org/committee"
-    key = VerifierKey.parse(run("init", "--name", name, "--listen", "127.0.0.1:0"))
-    run("add-log", "--origin", ORIGIN, "--vkey", str(LOG.verifier))
-    with running([program, "serve", *config]) as url:
-        yield Witness(url, key)
+def witness(tmp_path: Path) -> Iterator[Witness]:
+    known = WitnessOfOthers(tmp_path / "witness", witness_programs(), {ORIGIN: [LOG.verifier]})
+    with known.running() as url:
+        yield Witness(url, known.key)
 
 
 def test_a_foreign_witness_cosigns_our_log_as_it_grows(witness: Witness) -> None:
