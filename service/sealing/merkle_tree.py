@@ -44,6 +44,18 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return hashlib.sha256(b"\x01" + left + right).digest()
 
 
+def level_above(level: bytes) -> bytes:
+    """The hashes of a level's nodes, all in a row, to those of their parents; an odd last is left.
+
+    Faster than `node_hash` for each of them.
+    """
+    sha256, pair = hashlib.sha256, 2 * HASH_BYTES
+    whole = len(level) - len(level) % pair
+    return b"".join(
+        [sha256(b"\x01" + level[at : at + pair]).digest() for at in range(0, whole, pair)]
+    )
+
+
 def root_of(hashes: Sequence[bytes]) -> bytes:
     """The root of the tree with these leaf hashes. A last odd one of a level goes up as it is."""
     level = list(hashes)

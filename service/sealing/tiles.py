@@ -14,8 +14,7 @@ from service.sealing.merkle_tree import (
     HASH_BYTES,
     Subtree,
     complete_subtrees,
-    node_hash,
-    root_of,
+    level_above,
 )
 
 WIDTH = 256
@@ -127,7 +126,7 @@ def extended(
             tile = run[at : at + step]
             grown[level, number + at // step] = tile
             if len(tile) == step:
-                hashes.append(root_of(split(tile)))
+                hashes.append(_root(tile))
         size, level = size >> HEIGHT, level + 1
     return grown
 
@@ -154,23 +153,26 @@ class HashesInTiles:
 
     def __init__(self, tiles: TileBytes) -> None:
         self._tiles = tiles
-        self._levels: dict[tuple[int, int, int], list[bytes]] = {}
+        self._levels: dict[tuple[int, int, int], bytes] = {}
 
     def __call__(self, subtree: Subtree) -> bytes:
         """Raises `KeyError` for a tile, and `IndexError` for a hash, that was not read."""
         level, number, height, within = _place(subtree)
-        return self._hashes(level, number, height)[within]
+        row = self._row(level, number, height)
+        hash_ = row[within * HASH_BYTES : (within + 1) * HASH_BYTES]
+        if len(hash_) < HASH_BYTES:
+            raise IndexError(f"Tile {number} of level {level} does not reach to {subtree}.")
+        return hash_
 
-    def _hashes(self, level: int, number: int, height: int) -> list[bytes]:
-        """The hashes of a tile that many levels up from its own; each is made once."""
+    def _row(self, level: int, number: int, height: int) -> bytes:
+        """The hashes of a tile that many levels up from its own; each row is made once."""
         place = level, number, height
         if place not in self._levels:
-            if height == 0:
-                self._levels[place] = split(self._tiles[level, number])
-            else:
-                below = self._hashes(level, number, height - 1)
-                pairs = zip(below[::2], below[1::2], strict=False)
-                self._levels[place] = [node_hash(left, right) for left, right in pairs]
+            self._levels[place] = (
+                level_above(self._row(level, number, height - 1))
+                if height
+                else self._tiles[level, number]
+            )
         return self._levels[place]
 
 
@@ -200,6 +202,14 @@ def leaves_in(bundled: bytes) -> list[bytes]:
             raise UnfitBundle(f"The bundle is cut off in entry {len(leaves)}.")
         leaves.append(bundled[start:at])
     return leaves
+
+
+def _root(full: bytes) -> bytes:
+    """The root of a full tile."""
+    row = full
+    for _ in range(HEIGHT):
+        row = level_above(row)
+    return row
 
 
 def _number_and_width(number: int, width: int) -> str:
