@@ -42,6 +42,7 @@ from service.research_record import ResearchRecord
 from service.sealing.committee_commands import cosign, verify, witness
 from service.sealing.key_commands import keys
 from service.sealing.key_encryption import KeysUnusable
+from service.sealing.seal_commands import seal
 from service.serving import run_demo, run_service
 from service.settings import Settings, WrongSetting, read_settings
 from service.store import Store, Unusable, reach, store
@@ -58,6 +59,7 @@ for elsewhere in (audit, digest, export, consent, receipt, verify, cosign):
 app.command(policy)
 app.command(keys)
 app.command(witness)
+app.command(seal)
 
 FAULTS = (
     Failure, CannotErase, CannotImport, EmbeddedPostgresError, KeysUnknown, KeysUnusable,

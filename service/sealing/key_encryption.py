@@ -17,6 +17,8 @@ from typing import NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from service.sealing.private_files import opened, write_private
+
 KEY_BYTES = 32
 NONCE_BYTES = 12
 ABOUT_KEYRINGS = """\
@@ -71,7 +73,7 @@ class Keyring:
         if file.exists():
             return cls(file)  # without the lock, which a rotation holds for long
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with _opened(file.parent) as folder:
+        with opened(file.parent) as folder:
             fcntl.flock(folder, fcntl.LOCK_EX)
             if not file.exists():
                 _write(file, dict([_new_key()]))
@@ -80,7 +82,7 @@ class Keyring:
     @contextmanager
     def rotating(self) -> Iterator[None]:
         """Rotate alone: only then may keys be added and removed. Raises `KeysUnusable`."""
-        with _opened(self.file.parent) as folder:
+        with opened(self.file.parent) as folder:
             try:
                 fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -198,25 +200,5 @@ def _parsed(file: Path, content: bytes) -> dict[str, bytes]:
 
 
 def _write(file: Path, keys: dict[str, bytes]) -> None:
-    """Write the file whole or not at all, so that it stands when the power fails."""
     lines = [f"{key_id} {base64.b64encode(key).decode()}\n" for key_id, key in keys.items()]
-    partly = file.with_name(f"{file.name}.partly")
-    partly.unlink(missing_ok=True)
-    out = os.open(partly, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(out, "w", encoding="ascii") as writing:
-        writing.write(ABOUT_KEYRINGS + "".join(lines))
-        writing.flush()
-        os.fsync(out)
-    partly.replace(file)
-    with _opened(file.parent) as folder:
-        os.fsync(folder)
-
-
-@contextmanager
-def _opened(folder: Path) -> Iterator[int]:
-    """A folder's descriptor, to lock or to sync."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        yield opened
-    finally:
-        os.close(opened)
+    write_private(file, ABOUT_KEYRINGS + "".join(lines))

@@ -1,0 +1,122 @@
+"""What the command line does for the sealed record: `parcycle seal show`, `keys` and `rotate`."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from cyclopts import App
+from rich.box import SIMPLE
+from rich.table import Table
+
+from service.database import connect
+from service.sealing.log_keys import OVERLAP, LogKeys
+from service.sealing.tree_on_record import latest
+from service.settings import Settings
+from service.store import Store
+from service.terminal import Failure, console, with_store
+
+seal = App(name="seal", help="The sealed record: its checkpoints, and the keys that sign them.")
+
+CHECKPOINTS = """
+select c.size, c.signed_at, array(
+    select k.witness || ', ' || to_char(k.cosigned_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI')
+    from record.cosignature k where k.study = c.study and k.size = c.size order by k.witness
+) as witnesses
+from record.checkpoint c where c.study = $1 order by c.size desc limit $2
+"""
+
+
+@seal.command
+def show(study: str, *, checkpoints: int = 10) -> None:
+    """Show a study's latest checkpoints, and which witnesses cosigned each. Times are in UTC.
+
+    The exit status is 1 if the record has less than was sealed.
+
+    Parameters
+    ----------
+    study
+        The study's identifier.
+    checkpoints
+        How many are shown at most, the latest first.
+    """
+
+    async def tell(store: Store) -> None:
+        origin = origin_of(store.settings, study)
+        db = await connect(store.service_url)
+        try:
+            rows = await db.fetch(CHECKPOINTS, study, checkpoints)
+            head = await db.fetchval(
+                "select position from record.study_head where study = $1", study
+            )
+            sealed = await latest(db, study)
+        finally:
+            await db.close()
+        if not head:
+            raise Failure(f"There is no study {study} on record.")
+        _say(f"{origin}: {head:,} events, {sealed.size if sealed else 0:,} of them sealed.")
+        table = Table("events", "signed", "cosigned by", box=SIMPLE, pad_edge=False)
+        for size, signed_at, witnesses in rows:
+            by = "\n".join(witnesses) or "nobody"
+            table.add_row(f"{size:,}", f"{signed_at:%Y-%m-%d %H:%M:%S}", by)
+        if rows:
+            console.print(table)
+        folder = keys_of(store.settings)
+        signed = LogKeys(folder).last_signed(origin) if (folder / "log_keys").exists() else None
+        if signed and signed.size > head:
+            raise Failure(
+                f"{signed.size:,} events were sealed, and {head:,} are there. Bring back the "
+                "latest database; nothing more is sealed until then."
+            )
+
+    with_store(tell)
+
+
+@seal.command
+def keys(study: str) -> None:
+    """Print the keys that sign a study's log, for its committee's policy; the newest first.
+
+    Give them to the committee by another way than the record itself.
+
+    Parameters
+    ----------
+    study
+        The study's identifier.
+    """
+    settings = Settings()
+    for key in LogKeys(keys_of(settings)).verifiers(origin_of(settings, study)):
+        print(key)
+
+
+@seal.command
+def rotate(*, overlap_days: int = OVERLAP.days) -> None:
+    """Add a key that signs from now on. The older ones sign beside it for a while.
+
+    Meanwhile give committees and witnesses the new key: `parcycle seal keys STUDY`.
+
+    Parameters
+    ----------
+    overlap_days
+        How many days the older keys go on signing; 0 if one may have been stolen.
+    """
+    if overlap_days < 0:
+        raise Failure("--overlap-days: a number of days from 0 on.")
+    found = LogKeys(keys_of(Settings()))
+    found.rotate(timedelta(days=overlap_days))
+    *older, _ = found.listed()
+    ends = [key.until for key in older if key.private is not None and key.until is not None]
+    _say("A new key signs from now on. Give it to committees and witnesses: `parcycle seal keys`.")
+    if ends:
+        _say(f"Older keys sign beside it until {max(ends)}.")
+    _say(f"Copy {found.file} to where its copy is kept, apart from the database.")
+
+
+def origin_of(settings: Settings, study: str) -> str:
+    """The name of a study's log (C2SP tlog-checkpoint)."""
+    return f"{settings.name}/parcycle/{study}"
+
+
+def keys_of(settings: Settings) -> Path:
+    return settings.home / "keys"
+
+
+def _say(text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
