@@ -80,8 +80,8 @@ class Settings(BaseSettings):
     )
     witnesses: list[WitnessNamed] = Field(
         [],
-        description="Who cosigns the sealed record's checkpoints, as JSON: a list of url and key "
-        "(C2SP tlog-witness and signed-note).",
+        description="Who cosigns the sealed record's checkpoints, as JSON: a list of `key` (C2SP "
+        "signed-note) and, of those that do it at once, `url` (C2SP tlog-witness).",
     )
     controller: Controller = Field(
         Controller(),

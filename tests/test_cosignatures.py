@@ -61,7 +61,7 @@ async def sealing(
     pool = await open_pool(database.service_url, 4)
     try:
         async with httpx.AsyncClient() as http:
-            asked = Witness(WitnessNamed(url=url, key=str(witness.key)), http)
+            asked = Witness(url, witness.key, http)
             sealer = Sealer(pool, Bell(), LogKeys(keys), origin, [asked])
             yield Sealing(sealer, Cosignatures(pool, Bell(), sealer, origin, [asked]), asked)
     finally:

@@ -17,6 +17,7 @@ from service.sealing.checkpoints import (
     OtherOrigin,
     require_head,
 )
+from service.sealing.cosigning import Request
 from service.sealing.log_keys import TreeHead
 from service.sealing.signed_notes import (
     BadSignature,
@@ -28,7 +29,6 @@ from service.sealing.signed_notes import (
     Signed,
     VerifierKey,
     signature_lines,
-    to_base64,
     verified,
 )
 
@@ -40,15 +40,15 @@ UNFIT = (MalformedNote, MalformedCheckpoint, NotSigned, BadSignature, OtherOrigi
 class WitnessNamed(BaseModel, frozen=True):
     """A witness as settings name it."""
 
-    url: str  # where add-checkpoint is
     key: str  # its verifier key, as the witness publishes it
+    url: str | None = None  # where add-checkpoint is; None: it cosigns when the committee meets
 
     @field_validator("url")
     @classmethod
-    def _is_http(cls, url: str) -> str:
-        if not re.match(r"https?://[^/]", url):
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"https?://[^/]", url):
             raise ValueError("a witness's url begins with http:// or https://")
-        return url.rstrip("/")
+        return url and url.rstrip("/")
 
     @field_validator("key")
     @classmethod
@@ -60,6 +60,10 @@ class WitnessNamed(BaseModel, frozen=True):
         if kind is not KeyKind.WITNESS:
             raise ValueError(f"{key} is a log's key, not a witness's (Ed25519 cosignature/v1)")
         return key
+
+    @property
+    def verifier(self) -> VerifierKey:
+        return VerifierKey.parse(self.key)
 
 
 class WitnessAway(Exception):
@@ -96,9 +100,9 @@ class Held(NamedTuple):
 class Witness:
     """A witness that can be asked."""
 
-    def __init__(self, named: WitnessNamed, http: httpx.AsyncClient) -> None:
-        self.key = VerifierKey.parse(named.key)
-        self._url, self._http = named.url, http
+    def __init__(self, url: str, key: VerifierKey, http: httpx.AsyncClient) -> None:
+        self.key = key
+        self._url, self._http = url, http
 
     @property
     def name(self) -> str:
@@ -109,9 +113,8 @@ class Witness:
 
         Raises `WitnessAway`, `NotCosigned`, `HoldsAnotherSize` and `HoldsAnotherTree`.
         """
-        lines = [f"old {old}", *map(to_base64, proof), ""]
-        body = "".join(f"{line}\n" for line in lines) + str(note)
-        answer = await self._ask("POST", "add-checkpoint", TIMEOUT, body.encode())
+        body = str(Request(old, tuple(proof), note)).encode()
+        answer = await self._ask("POST", "add-checkpoint", TIMEOUT, body)
         text = answer.text
         if answer.status_code == 409:
             held = text.removesuffix("\n")

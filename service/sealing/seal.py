@@ -61,7 +61,9 @@ async def sealing(store: Store, bell: Bell, origin: Callable[[str], str]) -> Asy
         sealers = await open_pool(store.service_url, SEALING, plan_cache_mode="force_generic_plan")
         stack.push_async_callback(sealers.close)
         http = await stack.enter_async_context(httpx.AsyncClient())
-        witnesses = [Witness(named, http) for named in settings.witnesses]
+        witnesses = [
+            Witness(named.url, named.verifier, http) for named in settings.witnesses if named.url
+        ]
         sealer = Sealer(sealers, bell, keys, origin, witnesses)
         cosignatures = Cosignatures(sealers, bell, sealer, origin, witnesses)
         tasks = [

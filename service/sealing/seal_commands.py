@@ -1,18 +1,27 @@
-"""What the command line does for the sealed record: `parcycle seal show`, `keys` and `rotate`."""
+"""What the command line does for the sealed record: its checkpoints, its keys, its cosigners."""
 
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
 
-from cyclopts import App
+from asyncpg import Connection
+from cyclopts import App, Parameter
 from rich.box import SIMPLE
 from rich.table import Table
 
 from service.database import connect
+from service.sealing.asking_witnesses import UNFIT
+from service.sealing.checkpoints import require_head
+from service.sealing.cosignatures import KEEP
+from service.sealing.cosigning import Request
 from service.sealing.log_keys import OVERLAP, LogKeys
-from service.sealing.tree_on_record import latest
+from service.sealing.signed_notes import Note
+from service.sealing.tree_on_record import Sealed, TreeDamaged, consistency, latest
 from service.settings import Settings
 from service.store import Store
-from service.terminal import Failure, console, with_store
+from service.terminal import Failure, console, new_file, with_store
 
 seal = App(name="seal", help="The sealed record: its checkpoints, and the keys that sign them.")
 
@@ -23,6 +32,8 @@ select c.size, c.signed_at, array(
 ) as witnesses
 from record.checkpoint c where c.study = $1 order by c.size desc limit $2
 """
+COSIGNED_LAST = "select max(size) from record.cosignature where study = $1 and witness = any ($2)"
+ROOT = "select root from record.checkpoint where study = $1 and size = $2"
 
 
 @seal.command
@@ -107,6 +118,95 @@ def rotate(*, overlap_days: int = OVERLAP.days) -> None:
     if ends:
         _say(f"Older keys sign beside it until {max(ends)}.")
     _say(f"Copy {found.file} to where its copy is kept, apart from the database.")
+
+
+@seal.command
+def request(
+    study: str, *, out: Path, from_: Annotated[int | None, Parameter("--from")] = None
+) -> None:
+    """Write what a committee cosigns when it meets: the latest checkpoint, and a proof.
+
+    Send it the file; it runs `parcycle cosign`, and sends back what `parcycle seal cosigned` takes.
+
+    Parameters
+    ----------
+    study
+        The study's identifier.
+    out
+        Where the request is written.
+    from_
+        How many events the committee cosigned last; if left out, of what is on record of it.
+    """
+
+    async def write(store: Store) -> None:
+        async with asking(store, study) as (db, sealed):
+            old = from_
+            if old is None:
+                offline = [w.verifier.name for w in store.settings.witnesses if w.url is None]
+                old = await db.fetchval(COSIGNED_LAST, study, offline) or 0
+            if not 0 <= old <= sealed.size:
+                raise Failure(f"--from: {sealed.size:,} events are sealed.")
+            proof = await consistency(db, study, old, sealed.size)
+        note = Note.parse(sealed.note.encode())
+        with new_file(out) as file:
+            file.write(str(Request(old, tuple(proof), note)))
+        _say(f"{out}: a checkpoint of {sealed.size:,} events, to those who cosigned {old:,} last.")
+
+    with_store(write)
+
+
+@seal.command
+def cosigned(study: str, file: Path) -> None:
+    """Take in a checkpoint that a committee cosigned. It has to be named in PARCYCLE_WITNESSES.
+
+    Parameters
+    ----------
+    study
+        The study's identifier.
+    file
+        The cosigned checkpoint, from the committee.
+    """
+
+    raw = file.read_bytes()
+
+    async def take(store: Store) -> None:
+        origin = origin_of(store.settings, study)
+        known = [named.verifier for named in store.settings.witnesses]
+        try:
+            keys = LogKeys(keys_of(store.settings)).verifiers(origin)
+            head = require_head(Note.parse(raw), origin, [*keys, *known])
+        except UNFIT as unfit:
+            raise Failure(f"{file}: {unfit}") from None
+        checkpoint, by = head.checkpoint, head.cosignatures
+        if not by:
+            raise Failure(
+                f"{file} is cosigned by nobody whose key is in PARCYCLE_WITNESSES: add the key."
+            )
+        async with asking(store, study) as (db, _):
+            if checkpoint.root != await db.fetchval(ROOT, study, checkpoint.size):
+                raise Failure(f"{file} is of a checkpoint that is not on record of {study}.")
+            for each in by:
+                at = datetime.fromtimestamp(each.at or 0, UTC)
+                line = str(each.line)
+                await db.execute(KEEP, study, each.key.name, checkpoint.size, line, at)
+                _say(f"{each.key.name} cosigned {checkpoint.size:,} events at {at:%Y-%m-%d %H:%M}.")
+
+    with_store(take)
+
+
+@asynccontextmanager
+async def asking(store: Store, study: str) -> AsyncIterator[tuple[Connection, Sealed]]:
+    """The database, and the study's latest checkpoint. Raises `Failure` if it has none."""
+    db = await connect(store.service_url)
+    try:
+        sealed = await latest(db, study)
+        if sealed is None:
+            raise Failure(f"Nothing of a study {study} is sealed.")
+        yield db, sealed
+    except TreeDamaged as damaged:
+        raise Failure(str(damaged)) from None
+    finally:
+        await db.close()
 
 
 def origin_of(settings: Settings, study: str) -> str:
