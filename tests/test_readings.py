@@ -11,6 +11,7 @@ from domain.readings import IdentifiableDataRead, Reading
 from service.readings import Readings
 from service.research_record import ResearchRecord
 from tests.conftest import Database
+from tests.files import all_followed
 from tests.recording import STUDY, beginning, events_of, in_a_loop
 from tests.serving import prepare, serving, whole_cycle
 
@@ -42,19 +43,25 @@ def reads(database: Database, number: int = 1) -> list[IdentifiableDataRead]:
 
 @pytest.fixture
 def told(database: Database) -> Database:
-    """A database with a study that has been through a whole cycle."""
+    """A database with a study that has been through a whole cycle, as all registers know."""
     with serving(database) as service:
         ana = service.as_("ana")
         prepare(ana)
         whole_cycle(ana)
         for member, role in (("vic", "VIEWER"), ("eth", "ETHICS_REVIEWER")):
             ana.record("joinMember", "2026-01-09T09:00Z", member=member, role=role)
+    asyncio.run(follow_to_the_end(database))
     assert read_on_record(database) == []
     return database
 
 
+async def follow_to_the_end(database: Database) -> None:
+    async with all_followed(database):
+        pass
+
+
 def ask(database: Database, member: str, *queries: str, **variables: Any) -> None:
-    """Ask, when the registers are there, and stop the service: then everything is on record."""
+    """Ask, and stop the service: then everything is on record."""
     with serving(database) as service:
         person = service.as_(member)
         for query in queries:

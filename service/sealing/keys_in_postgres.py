@@ -36,6 +36,8 @@ create table if not exists subject_key (
     check (state = 'erasing' or (state = 'live') = (wrapped is not null))
 )
 """
+# ANALYZE, which autovacuum does by itself, would copy wrapped keys into pg_statistic.
+NO_SAMPLES = "alter table subject_key alter column wrapped set statistics 0"
 LOCK = "lock table subject_key in access exclusive mode"
 FIND = """
 select kept.* from unnest($1::text[], $2::text[]) as asked (study, subject)
@@ -183,6 +185,7 @@ class KeysInPostgres:
 async def _make_table(db: PoolConnectionProxy) -> None:
     await db.execute("select pg_advisory_xact_lock($1)", MAKING_LOCK)
     await db.execute(TABLE)
+    await db.execute(NO_SAMPLES)
 
 
 def _kept(row: asyncpg.Record) -> KeptKey:
