@@ -1,7 +1,8 @@
 """What a mutation through HTTP costs, against its append alone: `python -m tests.bench.mutation`.
 
 One service process and one client process on one database with fsync on; the rounds are
-interleaved. The append is the same event under the same conditions, by the recorder in process.
+interleaved. The append is the same event under the same conditions, by the recorder in process. The
+command is one that looks at little: who may, and that there is none of this name.
 """
 
 import argparse
@@ -21,7 +22,7 @@ import uvloop
 
 from domain.commands import Occasion
 from domain.membership import StudyOpened
-from domain.people import EnrolParticipant, ParticipantEnrolled
+from domain.reconnaissance import ConcernStated, StateConcern
 from domain.studies import OpenStudy
 from service import logs
 from service.application import application
@@ -31,7 +32,7 @@ from service.settings import Settings
 from service.store import Store, store
 from tests.recording import draft
 
-MUTATION = """mutation Enrol($i: EnrolParticipantInput!) { enrolParticipant(input: $i) {
+MUTATION = """mutation State($i: StateConcernInput!) { stateConcern(input: $i) {
     ... on Recorded { position } ... on Refused { reasons { code } } } }"""
 STUDY = "bench"
 
@@ -59,7 +60,7 @@ class Client:
 
     async def mutate(self) -> None:
         given = {
-            "study": STUDY, "commandId": str(uuid4()), "participant": uuid4().hex,
+            "study": STUDY, "commandId": str(uuid4()), "concern": uuid4().hex, "title": "Damp",
             "occurredAt": datetime.now(UTC).isoformat(),
         }  # fmt: skip
         body = json.dumps({"query": MUTATION, "variables": {"i": given}}).encode()
@@ -97,14 +98,13 @@ async def compare(kept: Store, port: int, token: str, rounds: int, seconds: floa
         )
 
         async def append(_: int) -> None:
-            participant = uuid4().hex
-            tags = [f"participant:{participant}"]
-            enrolled = draft("ParticipantEnrolled", *tags, command=uuid4())
-            await record.recorder.append(STUDY, [enrolled], [(["ParticipantEnrolled"], tags)])
+            tags = [f"concern:{uuid4().hex}"]
+            stated = draft("ConcernStated", *tags, command=uuid4())
+            await record.recorder.append(STUDY, [stated], [(["ConcernStated"], tags)])
 
         async def decide(_: int) -> None:
-            event = ParticipantEnrolled(participant=uuid4().hex)
-            await record.submit(proposal(EnrolParticipant, event))
+            event = ConcernStated(concern=uuid4().hex, title="Damp")
+            await record.submit(proposal(StateConcern, event))
 
         clients = [await Client(port, token).open() for _ in range(64)]
 
