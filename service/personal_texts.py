@@ -121,6 +121,11 @@ class PersonalTexts:
         texts = {study: await self.opened(study, each) for study, each in references.items()}
         return [_with_texts(entry, texts[entry.study]) for entry in told]
 
+    async def keys(self, study: str, subjects: Collection[str]) -> Mapping[str, bytes]:
+        """The keys that there are of these subjects, for opening. Raises `KeysUnusable`."""
+        cached = self._keys.cached(study, subjects)
+        return (await self._keys.find({study: subjects}))[study] if cached is None else cached
+
     async def named(self, study: str, name: str) -> list[int]:
         """The positions of events with a name of all these words, in any order."""
         keys = (await self._keys.find({study: [NAMES]}))[study]
@@ -133,9 +138,7 @@ class PersonalTexts:
 
     async def _open(self, study: str, rows: Sequence[Record]) -> dict[tuple[int, str], Any]:
         of = {subject for row in rows for subject in row["subjects"]}
-        keys = self._keys.cached(study, of)
-        if keys is None:
-            keys = (await self._keys.find({study: of}))[study]
+        keys = await self.keys(study, of)
         origin = self.origin(study)
         found = {}
         for row in rows:
