@@ -38,6 +38,7 @@ from service.pages.live import LiveStudies
 from service.pages.visits import fault_page
 from service.readings import Readings
 from service.research_record import ResearchRecord
+from service.sealing.bundle_routes import bundle_routes
 from service.sealing.seal import Seal, sealing
 from service.sealing.tile_routes import tile_routes
 from service.store import Store
@@ -220,6 +221,7 @@ def application(
         *withdrawal_routes(),
         *page_routes(demo),
         *tile_routes(asker),
+        *bundle_routes(asker),
         live,
         ready,
     ]

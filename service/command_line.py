@@ -39,6 +39,7 @@ from service.migrate_schema import migrate as migrate_schema
 from service.numbered_lines import Rejected, Unsaid
 from service.proposals import verb
 from service.research_record import ResearchRecord
+from service.sealing.bundle_commands import bundle
 from service.sealing.committee_commands import cosign, verify, witness
 from service.sealing.key_commands import keys
 from service.sealing.key_encryption import KeysUnusable
@@ -54,7 +55,7 @@ app = App(
     help="The event-sourced record of participatory action research.",
     version=lambda: version("parcycle"),
 )
-for elsewhere in (audit, digest, export, consent, receipt, verify, cosign):
+for elsewhere in (audit, digest, export, consent, receipt, bundle, verify, cosign):
     app.command(elsewhere)
 app.command(policy)
 app.command(keys)

@@ -1,0 +1,106 @@
+"""What the command line does for who answers to a committee: bundles, and cosigning by hand."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated
+
+from cyclopts import Parameter
+
+from domain.membership import MAY, Duty, Role, RoleHeld
+from service.database import connect
+from service.readings import record_export
+from service.research_record import ResearchRecord
+from service.sealing.bundled_study import NothingSealed, bundle_of_study
+from service.sealing.checkpoints import MalformedCheckpoint
+from service.sealing.cosigned_by_hand import (
+    NotOurs,
+    keep_cosigned,
+    last_cosigned_by,
+    request_for,
+)
+from service.sealing.private_files import write_private
+from service.sealing.seal_commands import seal
+from service.sealing.signed_notes import (
+    BadSignature,
+    MalformedKey,
+    MalformedNote,
+    NotSigned,
+    VerifierKey,
+)
+from service.store import Store
+from service.terminal import Failure, console, with_store
+
+
+def bundle(
+    study: str,
+    file: Path,
+    *,
+    member: str,
+    cosigned_by: Annotated[list[str] | None, Parameter(negative="")] = None,
+) -> None:
+    """Write a study's evidence bundle: the whole sealed record, for `verify` to check offline.
+
+    Personal data are open in it if the member may read them, and else stay encrypted. That it was
+    taken out, and by whom, goes on record first.
+
+    Parameters
+    ----------
+    study
+        The study's identifier.
+    file
+        The zip to write.
+    member
+        Who takes it out: a member who may read who consented to what.
+    cosigned_by
+        The witnesses, by the names of their keys, whose cosignatures the newest checkpoint has to
+        have; anybody's if left out. Repeat it for several.
+    """
+
+    async def take_out(store: Store) -> None:
+        db = await connect(store.service_url)
+        try:
+            async with ResearchRecord(store) as record:
+                role = await _role_of(record, study, member)
+                if role not in MAY[Duty.AUDIT]:
+                    raise Failure(f"{member} has no role in {study} that may audit it.")
+                await record_export(record, study, member)
+                opened, by = role in MAY[Duty.READ_PERSONAL], cosigned_by or ()
+                with _new_file(file) as out:
+                    async for piece in bundle_of_study(
+                        db, record.texts, study, opened=opened, by=by
+                    ):
+                        out.write(piece)
+        except NothingSealed as fault:
+            raise Failure(str(fault)) from None
+        finally:
+            await db.close()
+        what = "open in it: keep it as you keep the study's" if opened else "encrypted in it"
+        _say(f"{file}: personal data are {what}.")
+
+    with_store(take_out)
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[IO[bytes]]:
+    """A file of ours alone (0600) that takes its name only when it is whole."""
+    partly = path.with_name(f"{path.name}.partly")
+    partly.unlink(missing_ok=True)
+    try:
+        partly.touch(mode=0o600, exist_ok=False)
+        with partly.open("wb") as out:
+            yield out
+        partly.replace(path)
+    finally:
+        partly.unlink(missing_ok=True)
+
+
+async def _role_of(record: ResearchRecord, study: str, member: str) -> Role | None:
+    held = RoleHeld(member, Duty.AUDIT)
+    for each in await record.heard(study, held.selectors()):
+        held.hear(each)
+    return held.role
+
+
+def _say(text: str) -> None:
+    console.print(text, highlight=False, soft_wrap=True, markup=False)
