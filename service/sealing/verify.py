@@ -59,6 +59,7 @@ PART = re.compile(rb"([1-9]\d{0,18}) ([!-~]+) (sealed|[0-9a-f]{64}) ([A-Za-z0-9+
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D, ROOT_OF_MINUS_ONE = -121665 * pow(121666, -1, P) % P, pow(2, (P - 1) // 4, P)
 Point = tuple[int, int, int, int]
+Hashes = list[bytes]
 Keys = dict[tuple[str, bytes], tuple[str, bytes, bool]]  # name, id: witness or "", key, prompt
 Parts = dict[tuple[int, bytes], tuple[bytes, bytes]]  # position, path: salt or "sealed", data
 sha256 = hashlib.sha256
@@ -196,14 +197,11 @@ def path(kind: str, number: int, size: int) -> str:
     return f"{kind}/{high}{number % 1000:03}{partial}"
 
 
-def node(left: bytes, right: bytes) -> bytes:
-    return sha256(b"\1" + left + right).digest()
-
-
-def tree(hashes: list[bytes]) -> bytes:
+def tree(*hashes: bytes) -> bytes:
     """The root over some hashes (RFC 6962, 2.1), level by level."""
-    while len(hashes) > 1:
-        hashes = [*map(node, hashes[::2], hashes[1::2]), *hashes[len(hashes) & -2 :]]
+    while (even := len(hashes) & -2) > 0:
+        pairs = zip(hashes[:even:2], hashes[1::2], strict=True)
+        hashes = *(sha256(b"\1" + left + right).digest() for left, right in pairs), *hashes[even:]
     return hashes[0]
 
 
@@ -223,13 +221,14 @@ class Bundle:
         past = [name for name in names if re.fullmatch(r"checkpoints/\d{20}", name)]
         marks = [Checkpoint(n, self.archive.read(n), keys) for n in ("checkpoint", *past)]
         self.head, self.size = marks[0], marks[0].size
-        if accepted is not None:
-            try:
-                marks.append(Checkpoint("your last accepted checkpoint", accepted, keys))
-            except ValueError as fault:
-                raise CannotTell("ACCEPTED", str(fault)) from None
-            if marks[-1].origin != self.head.origin or marks[-1].broken or not marks[-1].signed:
-                raise CannotTell("ACCEPTED", f"it is of {marks[-1].origin}, or not signed by it")
+        try:
+            last = [] if accepted is None else [Checkpoint("your last accepted", accepted, keys)]
+        except ValueError as fault:
+            raise CannotTell("ACCEPTED", str(fault)) from None
+        for mark in last:
+            if mark.origin != self.head.origin or mark.broken or not mark.signed:
+                raise CannotTell("ACCEPTED", f"{mark.where}: of {mark.origin}, or not by it")
+        marks += last
         known = {path(kind, n, self.size) for kind in KINDS for n in range(-(-self.size // 256))}
         if {*names} - known - {"checkpoint", *past} or len({*names}) < len(names):
             self.fail("EXTRA", "a file that is no part of a bundle")
@@ -248,7 +247,7 @@ class Bundle:
 
     def walk(self, marks: list[Checkpoint]) -> None:
         """Hold all events, in order, against all checkpoints."""
-        stack, ours, sealed, bad = list[bytes](), list[bytes](), list[bytes](), list[Checkpoint]()
+        stack, ours, sealed, bad = Hashes(), Hashes(), Hashes(), list[Checkpoint]()
         floors = {mark.size: mark.floor for mark in sorted(marks, key=lambda mark: mark.floor)}
         for number in range(-(-self.size // 256)):
             entries, tile, raw = (self.archive.read(path(k, number, self.size)) for k in KINDS)
@@ -267,20 +266,20 @@ class Bundle:
             sealed += [tile[n : n + 32] for n in range(0, len(tile), 32)]
             for mark in marks:
                 if first <= mark.size <= min(first + 255, self.size):
-                    root = tree(hashes[: mark.size - first + 1])
+                    root = tree(*hashes[: mark.size - first + 1])
                     for left in reversed(stack):
-                        root = node(left, root)
+                        root = tree(left, root)
                     bad += [mark] if root != mark.root else []
-            above = tree(hashes)
+            above = tree(*hashes)
             while number & 1:
-                above, number = node(stack.pop(), above), number >> 1
+                above, number = tree(stack.pop(), above), number >> 1
             stack.append(above)
             for position, leaf in enumerate(leaves, first):
                 self.floor = max(self.floor, floors.get(position - 1, "").encode())
                 self.event(position, leaf, here)
             for position, part in here:
                 self.fail("EXTRA", f"event {position:,}: {part.decode()}")
-        self.conclude(marks, bad, ours, sealed)
+        self.conclude([mark.size for mark in marks if mark not in bad], bad, ours, sealed)
 
     def event(self, position: int, leaf: bytes, here: Parts) -> None:
         """Hold the parts of an event against what its leaf says."""
@@ -315,18 +314,14 @@ class Bundle:
             made = sha256(b"\2par-commit/1\0" + named + data).hexdigest().encode()
             self.fail("CONTENT", place, made != commitment)
             if part == b"pub" and self.about in tags:
-                self.listed.append(
-                    f"{where}: {data.decode(errors='replace').partition(chr(10))[2]}"
-                )
+                self.listed.append(f"{where}: {data.decode(errors='replace')}")
         for subject in erased.replace(b"erase ", b"").split():
             if subject in self.there:
                 self.fail("UNERASED", f"{self.there.pop(subject)}, about {subject.decode()}")
             for whose in [each for each in self.missing if subject in each.split(b",")]:
                 self.erased += len(self.missing.pop(whose))
 
-    def conclude(
-        self, marks: list[Checkpoint], bad: list[Checkpoint], ours: list[bytes], sealed: list[bytes]
-    ) -> None:
+    def conclude(self, good: list[int], bad: list[Checkpoint], ours: Hashes, seals: Hashes) -> None:
         """Say what did not fit together, as exactly as can be known."""
         end = self.size
         while self.gone and self.gone[-1] == end:
@@ -334,15 +329,14 @@ class Bundle:
         self.fail("TRUNCATED", f"events {end + 1:,} to {self.size:,}", end < self.size)
         for position in self.gone:
             self.fail("DELETED", f"event {position:,}")
-        good = [mark.size for mark in marks if mark not in bad]
         for mark in bad:
             first = max([size for size in good if size < mark.size], default=0) + 1
             name = "ROOT" if self.head in bad else "FORKED"
             self.fail(name, f"events {first:,} to {mark.size:,}: {mark.where}")
-        self.fail("EXTRA", "hashes that are not the events'", ours != sealed and not bad)
-        if ours != sealed and tree(sealed) == self.head.root:  # then each event's own hash is known
-            at, here, last = {each: n for n, each in enumerate(sealed, 1)}, {*ours}, 0
-            for n, (mine, seal) in enumerate(zip(ours, sealed, strict=True), 1):
+        self.fail("EXTRA", "hashes that are not the events'", ours != seals and not bad)
+        if ours != seals and tree(*seals) == self.head.root:  # then each event's own hash is known
+            at, here, last = {each: n for n, each in enumerate(seals, 1)}, {*ours}, 0
+            for n, (mine, seal) in enumerate(zip(ours, seals, strict=True), 1):
                 was = at.get(mine, 0)
                 self.fail("EDITED", f"event {n:,}", not was and mine != NO_EVENT)
                 self.fail("REORDERED", f"event {n:,}, which was event {was:,}", 0 < was < last)
@@ -360,10 +354,8 @@ def verify(policy: str, file: BinaryIO, accepted: bytes | None = None, about: st
     """What a bundle holds, and what is wrong with it. Raises CannotTell."""
     try:
         return Bundle(policy, file, accepted, about)
-    except CannotTell:
-        raise
     except Exception as fault:  # whatever a hostile file can make zipfile or us raise
-        raise CannotTell("FORMAT", str(fault)) from None
+        raise fault if isinstance(fault, CannotTell) else CannotTell("FORMAT", str(fault)) from None
 
 
 def say(text: str, indent: int = 0) -> None:
@@ -396,7 +388,7 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"{name}: {MEANING[name]}")
         for place in places[:SHOWN]:
             say(f"  {place}", 4)
-        if len(places) > SHOWN:
+        if places[SHOWN:]:
             say(f"  and {len(places) - SHOWN:,} more")
     if found:
         shown = found.keys() - CANNOT_TELL
