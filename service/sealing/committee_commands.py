@@ -18,10 +18,10 @@ from service.sealing.cosigning import (
     UnfitState,
     UnknownLog,
     cosign_offline,
-    write_durably,
 )
 from service.sealing.key_encryption import KeysUnusable
 from service.sealing.merkle_tree import Inconsistent
+from service.sealing.private_files import write_private
 from service.sealing.signed_notes import (
     BadSignature,
     KeyKind,
@@ -155,7 +155,7 @@ def cosign(request: Path, *, policy: Path, key: Path, state: Path, out: Path) ->
                 f"You cosigned {fault.size:,} events last, and the request does not start there. "
                 f"Ask the study's team for a request from {fault.size}."
             ) from None
-    write_durably(out, str(note).encode())
+    write_private(out, str(note))
     cosigned = Checkpoint.parse(note.text)
     _say(f"Cosigned: {cosigned.origin}, {cosigned.size:,} events.")
     if not before:

@@ -23,6 +23,7 @@ from typing import NamedTuple, Self
 
 from service.sealing.checkpoints import NUMBER, Checkpoint, MalformedCheckpoint, require_head
 from service.sealing.merkle_tree import EMPTY_ROOT, HASH_BYTES, require_consistent
+from service.sealing.private_files import write_private
 from service.sealing.signed_notes import (
     BadSignature,
     KeyKind,
@@ -159,23 +160,8 @@ def cosign_offline(raw: bytes, logs: Sequence[VerifierKey], key: SigningKey, sta
         require_extends(request, checkpoint, held)
         ours = by_its_log(request.note, logs)
         cosigned = Note(ours.text, (*ours.signatures, cosignature(ours, key)))
-        write_durably(state, str(cosigned).encode())
+        write_private(state, str(cosigned))
     return cosigned
-
-
-def write_durably(file: Path, content: bytes) -> None:
-    """Replace a file's content so that a crash leaves the old or the new."""
-    new = file.with_name(f"{file.name}.new")
-    with new.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    new.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _last(state: Path, key: SigningKey) -> Note | None:

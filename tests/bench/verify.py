@@ -115,10 +115,12 @@ def main() -> None:
         command = [sys.executable, verify.__file__, str(policy), str(bundle)]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         taken = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    peak, busy = used.ru_maxrss * 1024, used.ru_utime + used.ru_stime
     print(done.stdout)
     for what, value, goal in (
-        (f"{taken:.1f} s", taken, SECONDS), (f"{peak / 2**20:,.0f} MiB", peak, BYTES)
+        (f"{taken:.1f} s, {busy:.1f} s of it working", taken, SECONDS),
+        (f"{peak / 2**20:,.0f} MiB", peak, BYTES),
     ):  # fmt: skip
         print(f"verify.py: {what} ({'met' if value <= goal else 'NOT MET'})")
 
