@@ -1,4 +1,4 @@
-"""What the command line does for who answers to a committee: bundles, and cosigning by hand."""
+"""What the command line does for who answers to a committee: `parcycle bundle`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,22 +12,6 @@ from service.database import connect
 from service.readings import record_export
 from service.research_record import ResearchRecord
 from service.sealing.bundled_study import NothingSealed, bundle_of_study
-from service.sealing.checkpoints import MalformedCheckpoint
-from service.sealing.cosigned_by_hand import (
-    NotOurs,
-    keep_cosigned,
-    last_cosigned_by,
-    request_for,
-)
-from service.sealing.private_files import write_private
-from service.sealing.seal_commands import seal
-from service.sealing.signed_notes import (
-    BadSignature,
-    MalformedKey,
-    MalformedNote,
-    NotSigned,
-    VerifierKey,
-)
 from service.store import Store
 from service.terminal import Failure, console, with_store
 
