@@ -14,6 +14,7 @@ from domain.membership import Duty
 from projections.following import borrowed
 from service.asking import WAIT_AT_MOST, Asker
 from service.sealing import tree_on_record
+from service.sealing.bundled_study import bundle_path
 from service.sealing.signed_notes import to_base64
 from service.sealing.tree_on_record import Sealed, TreeDamaged
 
@@ -80,6 +81,15 @@ class Sealing:
         async with borrowed(asker.seal.pool) as db:
             sealed = await tree_on_record.latest(db, study)
         return _shown(asker, study, sealed) if sealed else None
+
+    @strawberry.field(
+        description="Where the study's evidence bundle is, to be got by the same access token: a "
+        "zip of the whole sealed record, which `parcycle verify` checks offline. Personal data are "
+        "encrypted in it for who may not read them. `?cosignedBy=NAME` asks for a checkpoint with "
+        "that witness's cosignature."
+    )
+    async def evidence_bundle(self, info: Info[Asker, None], study: StudyAsked) -> str | None:
+        return bundle_path(study) if await _may(info.context, study, Duty.AUDIT) else None
 
     @strawberry.field(
         description="The proof that an event is in the sealed record; null before it is sealed."

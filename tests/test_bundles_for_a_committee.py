@@ -44,7 +44,8 @@ def test_each_gets_what_their_role_may_read(service: Service, database: Database
     last = whole_cycle(ana)
     sealed_through(ana, last)
     rita, vic, eve = (service.as_(name) for name in ("rita", "vic", "eve"))
-    hers = get(ana, "maize/bundle")
+    where = ana.ask('{ it: evidenceBundle(study: "maize") }')["it"]
+    hers = ana.http.get(where)
     assert hers.status_code == 200
     assert hers.headers["content-type"] == "application/zip"
     assert hers.headers["content-disposition"] == 'attachment; filename="maize.zip"'
@@ -57,6 +58,9 @@ def test_each_gets_what_their_role_may_read(service: Service, database: Database
     assert open_.sealed == 0 < closed.sealed
     assert open_.size >= last
     assert get(vic, "maize/bundle").status_code == 403
+    assert vic.post('{ it: evidenceBundle(study: "maize") }').json()["errors"]
+    for study in ("maize", "nothing"):
+        assert eve.ask(f'{{ it: evidenceBundle(study: "{study}") }}') == {"it": None}
     there, nowhere = get(eve, "maize/bundle"), get(eve, "nothing/bundle")
     assert (there.status_code, there.content) == (nowhere.status_code, nowhere.content)
     assert get(ana, "maize/bundle?cosignedBy=nobody").status_code == 404

@@ -20,7 +20,7 @@ from litestar.response import Stream
 from domain.membership import MAY, Duty
 from domain.readings import Reading
 from projections.following import borrowed
-from service.sealing.bundled_study import NothingSealed, bundle_of_study
+from service.sealing.bundled_study import NothingSealed, bundle_of_study, bundle_path
 from service.sealing.tile_routes import Asking
 
 PIECE_BYTES = 1 << 18
@@ -31,7 +31,7 @@ def bundle_routes(asker: Asking) -> list[HTTPRouteHandler]:
     """Serves each study's bundle."""
     room = asyncio.Semaphore(AT_ONCE)
 
-    @get("/parcycle/{study:str}/bundle", include_in_schema=False)
+    @get(bundle_path("{study:str}"), include_in_schema=False)
     async def bundle(request: Request[Any, Any, Any], study: FromPath[str]) -> Stream:
         """The zip, with a name to keep it under."""
         asking = await asker(request)

@@ -59,6 +59,11 @@ class NothingSealed(Exception):
     """There is no checkpoint to make a bundle of."""
 
 
+def bundle_path(study: str) -> str:
+    """Where the service gives the bundle over HTTP: see bundle_routes.py."""
+    return f"/parcycle/{study}/bundle"
+
+
 async def bundle_of_study(
     db: Connection, texts: PersonalTexts, study: str, *, opened: bool, by: Sequence[str] = ()
 ) -> AsyncIterator[bytes]:
