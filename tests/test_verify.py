@@ -80,8 +80,8 @@ def test_all_events_about_somebody_are_listed() -> None:
     about = PEOPLE[2]
     listed = verify.verify(POLICY, io.BytesIO(BUNDLE), None, about).listed
     expected = [row.position for row in HONEST.rows if f"tag {about}\n".encode() in row.leaf]
-    assert [int(line.split(",")[0].removeprefix("event ")) for line in listed] == expected
-    assert all(f'"participant":"{about}"' in line for line in listed)
+    assert [int(each.split(",")[0].removeprefix("event ")) for each in listed[::2]] == expected
+    assert all(f'"participant":"{about}"' in each for each in listed[1::2])
     assert verify.verify(POLICY, io.BytesIO(BUNDLE), None, about[:-1]).listed == []
 
 
@@ -317,7 +317,7 @@ def test_altered_contents() -> None:
         study.rows[19] = changed
         report = found(study.bundle())
         assert report.keys() == {"CONTENT"}
-        assert report["CONTENT"][0].startswith("event 20, ConsentGiven/1 of 2026-09-21T14:20")
+        assert report["CONTENT"][0].startswith("event 20, ConsentGiven/1 ")
 
 
 def test_a_withheld_part() -> None:
@@ -546,7 +546,7 @@ def test_the_events_about_somebody_at_the_terminal(tmp_path: Path) -> None:
     assert status == 0
     about = sum(f"tag {PEOPLE[2]}\n".encode() in row.leaf for row in HONEST.rows)
     assert said.count("event ") == about
-    assert f"{about} events have the tag {PEOPLE[2]}: these are all there are." in said
+    assert f"{about} events have the tag {PEOPLE[2]}, and no others." in said
 
 
 def test_a_hostile_bundle_cannot_command_the_terminal(tmp_path: Path) -> None:

@@ -286,8 +286,8 @@ class Bundle:
         if (said := LEAF.fullmatch(leaf)) is None:
             self.gone += [] if leaf else [position]
             return self.fail("MALFORMED", f"event {position:,}", leaf != b"")
-        origin, id_, type_, recorded, _, tags, public, encs, erased = said.groups()
-        where = f"event {position:,}, {type_.decode()} of {recorded.decode()}, {id_.decode()}"
+        origin, id_, type_, recorded, occurred, tags, public, encs, erased = said.groups()
+        where = f"event {position:,}, {type_.decode()} {id_.decode()}, recorded {recorded.decode()}"
         self.fail("ORIGIN", where, origin.decode() != self.head.origin)
         self.fail("REPLAYED", where, id_ in self.ids)
         self.fail("ORDER", where, recorded < self.last)
@@ -314,7 +314,8 @@ class Bundle:
             made = sha256(b"\2par-commit/1\0" + named + data).hexdigest().encode()
             self.fail("CONTENT", place, made != commitment)
             if part == b"pub" and self.about in tags:
-                self.listed.append(f"{where}: {data.decode(errors='replace')}")
+                said_of = data.decode(errors="replace").partition("\n")[2].replace(',"', ', "')
+                self.listed += [f"{where}, of {occurred.decode()}:", f"    {said_of}"]
         for subject in erased.replace(b"erase ", b"").split():
             if subject in self.there:
                 self.fail("UNERASED", f"{self.there.pop(subject)}, about {subject.decode()}")
@@ -397,7 +398,7 @@ def main(arguments: list[str] | None = None) -> int:
     for line in bundle.listed:
         say(line, 4)
     if given.about:
-        say(f"{len(bundle.listed):,} events have the tag {given.about}: these are all there are.")
+        say(f"{len(bundle.listed) // 2:,} events have the tag {given.about}, and no others.")
     by = ", ".join(f"{who} on {time} UTC" for who, time in sorted(bundle.head.times.items()))
     for line in (
         f"study      {bundle.head.origin}",
