@@ -189,5 +189,7 @@ def tagged(tags: Iterable[str]) -> set[str]:
 
 
 def pseudonyms(value: Any) -> Iterable[str]:
-    """What a field of participants holds: none, one or some."""
-    return () if value is None else (value,) if isinstance(value, str) else value
+    """What a field of participants holds: none, one or some; a number of them names nobody."""
+    if value is None or isinstance(value, int):
+        return ()
+    return (value,) if isinstance(value, str) else value

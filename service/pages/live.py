@@ -21,6 +21,7 @@ from litestar.exceptions import NotFoundException
 from litestar.response import Stream
 
 from domain.membership import Duty
+from domain.readings import IdentifiableDataRead
 from projections.activity_feed import ActivityLine, activity_feed
 from projections.batches import Batch
 from projections.following import borrowed, position_of
@@ -183,7 +184,9 @@ async def told(
 
 
 def event_of(line: ActivityLine) -> str:
-    """One line as a server-sent event."""
+    """One line as a server-sent event; of who read what, the position alone: it is no news."""
+    if line.type == IdentifiableDataRead.TOPIC:
+        return f"id: {line.position}\nevent: passed\ndata:\n\n"
     said = {
         "position": line.position, "type": line.type, "phase": line.phase, "cycle": line.cycle,
         "at": line.occurred_at, "line": line.line, "role": line.role,

@@ -52,7 +52,7 @@ templates.filters.update(
     initials=words.initials, in_words=words.in_words,
 )  # fmt: skip
 templates.globals["count"] = words.count
-templates.globals["ROLES"] = words.ROLES
+templates.globals.update(ROLES=words.ROLES, VOICES=words.VOICES)
 
 
 def rendered(

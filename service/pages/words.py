@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 
 from domain.membership import Role
+from domain.reflections import Voice
 from domain.vocabulary import Phase
 
 CYCLE_PHASES = (Phase.PLAN, Phase.ACT, Phase.OBSERVE, Phase.REFLECT)
@@ -15,6 +16,13 @@ ROLES = {
     Role.DATA_STEWARD: "data steward",
     Role.VIEWER: "viewer",
     Role.PARTICIPANT: "participant",
+}
+VOICES = {
+    Voice.PARTICIPANTS: "in participants' words",
+    Voice.CO_RESEARCHERS: "in co-researchers' words",
+    Voice.RESEARCHERS: "in researchers' words",
+    Voice.STAKEHOLDERS: "in stakeholders' words",
+    Voice.TOGETHER: "in words that all agreed on",
 }
 NUMBERS = (
     "No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven",

@@ -29,6 +29,7 @@ class Live extends HTMLElement {
     const source = (this.source = new EventSource(`${this.dataset.stream}?after=${this.position}`))
     source.onopen = () => { this.tries = 0; this.say('live', 'Live') }
     source.addEventListener('line', (event) => this.hear(event))
+    source.addEventListener('passed', (event) => { this.position = Math.max(this.position, Number(event.lastEventId)) })
     source.onerror = () => {
       this.say('away', navigator.onLine ? 'Reconnecting' : 'Offline')
       if (source.readyState !== EventSource.CLOSED) return // it comes back by itself
@@ -74,5 +75,30 @@ class News extends HTMLElement {
   }
 }
 
+// <par-feed>: puts what happens on top of the list in it, which keeps its length.
+class Feed extends HTMLElement {
+  connectedCallback() {
+    this.hears = ({ detail }) => this.add(detail)
+    document.addEventListener('parcycle:line', this.hears)
+  }
+
+  disconnectedCallback() { document.removeEventListener('parcycle:line', this.hears) }
+
+  add({ position, phase, line, at }) {
+    const list = this.querySelector('ul')
+    const item = list.lastElementChild.cloneNode(true)
+    item.querySelector('.k').className = `k ${phase}`
+    item.querySelector('b').textContent = line
+    const time = document.createElement('time'), code = document.createElement('code')
+    time.dateTime = at
+    time.textContent = new Date(at).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', year: 'numeric', timeZone: 'UTC' })
+    code.textContent = `#${position}`
+    item.querySelector('small').replaceChildren(time, ' · ', code)
+    list.prepend(item)
+    list.lastElementChild.remove()
+  }
+}
+
+customElements.define('par-feed', Feed)
 customElements.define('par-live', Live)
 customElements.define('par-news', News)
