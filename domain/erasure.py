@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from eventsourcing.dcb.domain import Selector
 from msgspec import structs
 
-from domain.commands import Command
-from domain.conditions import Condition, Sensible, Stands, known
+from domain.commands import Command, Refused
+from domain.conditions import Condition, Reason, Sensible, Stands, known
 from domain.erased_subjects import SubjectErased
 from domain.membership import Duty, MemberJoined, MemberLeft, StudyOpened
 from domain.people import ParticipantEnrolled, StakeholderEngaged
@@ -14,6 +14,13 @@ from domain.sharing import ArchiveDeposited, AuthorshipAgreed, QuotationReleased
 from domain.vocabulary import Heard, ResearchEvent
 
 WENT_OUT: tuple[type[ResearchEvent], ...] = (QuotationReleased, AuthorshipAgreed, ArchiveDeposited)
+
+
+OWN_ERASURE = Reason(
+    code="own_erasure",
+    message="This would erase you, who record it; ask another data steward to do it.",
+    path="participant",
+)
 
 
 class NotErased(Condition):
@@ -100,6 +107,8 @@ class EraseSubject(Command[SubjectErased]):
             yield self.besides
 
     def decide(self) -> SubjectErased:
+        if self.occasion.actor in self.besides.members:
+            raise Refused([OWN_ERASURE])
         return structs.replace(
             self.event,
             members=tuple(self.besides.members) if self.event.participant else (),

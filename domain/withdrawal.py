@@ -131,9 +131,11 @@ class WithdrawConsent(Command[ConsentWithdrawn]):
 
         Somebody who is erased takes back what they gave, but their words are not kept.
         """
-        event = self.event
-        if f"participant:{event.participant}" in self.erased.erased:
+        event, erased = self.event, self.erased.erased
+        if f"participant:{event.participant}" in erased:
             event = structs.replace(event, words=None)
+        if f"member:{self.occasion.actor}" in erased:
+            self.occasion = structs.replace(self.occasion, reason=None)
         return structs.replace(event, permissions=event.permissions or tuple(Permission))
 
 
@@ -180,6 +182,11 @@ class WithdrawByCode(WithdrawConsent):
     """
 
     OFFERED = False
+
+    def __init__(self, event: ConsentWithdrawn, occasion: Occasion) -> None:
+        # A reason is sealed as the data of the member who gives it; what a participant has to say
+        # is sealed as their own, in `words`.
+        super().__init__(event, structs.replace(occasion, reason=None))
 
     def asked_by(self) -> RoleHeld:
         own = self.event.participant == self.occasion.actor

@@ -3,13 +3,11 @@
 import asyncio
 import hashlib
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import groupby
-from os import urandom
-from time import time_ns
-from typing import Any, NamedTuple, cast
+from typing import Any, Self, cast
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -23,21 +21,15 @@ from domain.commands import Command, Occasion, Refused
 from domain.conditions import Reason
 from domain.erased_subjects import SubjectErased
 from domain.erasure import EraseSubject
-from domain.older_events import read_recorded, write_recorded
-from domain.vocabulary import ERASED, Envelope, Heard, ResearchEvent
+from domain.older_events import read_recorded
+from domain.vocabulary import ERASED, Heard, ResearchEvent
 from service.database import open_pool
-from service.erasing import Erasures
-from service.personal_texts import Part, PersonalTexts, Sealed, parts_of
+from service.drafts import Decided, draft, names_too_much
+from service.erasing import CannotErase, Erasures
+from service.personal_texts import PersonalTexts
 from service.recorder import Conflict, Draft, Recorder, Repeated
 from service.sealing import subject_keys as keys
 from service.sealing.key_store import subject_keys
-from service.sealing.leaves import (
-    LEAF_BYTES,
-    SALT_BYTES,
-    commitment,
-    leaf_around_time,
-    public_part,
-)
 from service.store import Store
 
 log = structlog.get_logger(__name__)
@@ -67,16 +59,6 @@ class Recorded(Struct, frozen=True, kw_only=True):
     recorded_at: datetime
 
 
-class Decided(NamedTuple):
-    """What a command decided, about to be appended."""
-
-    event_id: UUID
-    command: Command[Any]
-    event: ResearchEvent
-    parts: list[Part]
-    proposal: Proposal
-
-
 class Crowded(Exception):
     """Others kept recording on the same matter; nothing was recorded, so send it again."""
 
@@ -92,12 +74,13 @@ class ResearchRecord:
         self.recorder = Recorder(store.service_url)
         # A lock lives as long as somebody holds it or waits for it.
         self._turns: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
+        self._to_end: set[asyncio.Task[Answer]] = set()
         self._open = AsyncExitStack()
         self.pool: asyncpg.Pool
         self.texts: PersonalTexts
         self._erasures: Erasures
 
-    async def __aenter__(self) -> "ResearchRecord":
+    async def __aenter__(self) -> Self:
         """Raises `KeysUnusable`, and `StillHasKey` if somebody who was erased has a key again."""
         async with AsyncExitStack() as stack:
             url = self.store.service_url
@@ -113,6 +96,7 @@ class ResearchRecord:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await asyncio.gather(*self._to_end, return_exceptions=True)
         await self._open.aclose()
 
     async def submit(self, proposal: Proposal) -> Recorded:
@@ -135,22 +119,49 @@ class ResearchRecord:
         answers: list[Answer] = []
         for is_erasure, together in groupby(proposals, lambda p: p.command is EraseSubject):
             if is_erasure:
-                answers += [await self._erase(proposal) for proposal in together]
+                answers += [await self._to_its_end(self._erase(each)) for each in together]
             else:
                 answers += await self._submit(list(together))
         return answers
 
     async def _erase(self, proposal: Proposal) -> Answer:
-        study, asked = proposal.occasion.study, cast(SubjectErased, proposal.event)
-        async with self._erasures.of(study, asked.subjects) as carry_out:
+        study = proposal.occasion.study
+        foreseen = await self._foreseen(proposal)
+        if isinstance(foreseen, Refused):  # nobody's keys are touched
+            first = await self._first_answers(study, {0: proposal})
+            if first or any(reason.code == "subject_erased" for reason in foreseen.reasons):
+                await self._erasures.settle(study)  # it may have been left half-way
+            return first.get(0, foreseen)
+        async with self._erasures.of(study, foreseen.subjects):
             (answer,) = await self._submit([proposal])
-            if isinstance(answer, Recorded):
-                await carry_out(answer.position)
             return answer
 
+    async def _foreseen(self, proposal: Proposal) -> SubjectErased | Refused:
+        """What the erasure will be as the record stands."""
+        command = proposal.command(proposal.event, proposal.occasion)
+        for heard in await self.heard(proposal.occasion.study, command.consistency_boundary()):
+            command.hear(heard)
+        try:
+            command.execute()
+        except Refused as refused:
+            return refused
+        (decided,) = command.collect_events()
+        return cast(SubjectErased, decided.decision)
+
     async def _submit(self, proposals: Sequence[Proposal]) -> list[Answer]:
-        answers: dict[int, Answer] = {}
-        study = proposals[0].occasion.study
+        study, answers = proposals[0].occasion.study, dict[int, Answer]()
+        for attempt in range(ATTEMPTS):
+            try:
+                await self._decide_all(study, proposals, answers)
+                return [answers[n] for n in range(len(proposals))]
+            except keys.SubjectErased:  # the event that says so is on its way to the record
+                await self._wait_for_erasure(study, attempt)
+        raise Crowded(f"Somebody is being erased from {study}; send it again.")
+
+    async def _decide_all(
+        self, study: str, proposals: Sequence[Proposal], answers: dict[int, Answer]
+    ) -> None:
+        """Decide those that have no answer yet. Raises `Crowded` and `SubjectErased`."""
         async with self._in_turn(study, [p.command(p.event, p.occasion) for p in proposals]):
             for attempt in range(ATTEMPTS):
                 pending = {n: p for n, p in enumerate(proposals) if n not in answers}
@@ -158,14 +169,25 @@ class ResearchRecord:
                     while pending:
                         answers |= await self._attempt(study, _once_each(pending))
                         pending = {n: p for n, p in pending.items() if n not in answers}
-                    return [answers[n] for n in range(len(proposals))]
+                    return
                 except Conflict:  # someone else recorded first: look again, decide again
                     await asyncio.sleep(random.random() * 0.002 * attempt)
-                except keys.SubjectErased:  # the event that says so is on its way to the record
-                    await asyncio.sleep(0.02)
                 except Repeated:
                     answers |= await self._first_answers(study, pending)
         raise Crowded(f"Others kept recording on the same matter in {study}; send it again.")
+
+    async def _wait_for_erasure(self, study: str, attempt: int) -> None:
+        try:
+            await self._erasures.settle(study)
+        except CannotErase:  # another process can, and does
+            await asyncio.sleep(0.05 * attempt)
+
+    async def _to_its_end(self, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """Do what must not stop half-way, also when nobody waits for it any more."""
+        task = asyncio.create_task(work)
+        self._to_end.add(task)
+        task.add_done_callback(self._to_end.discard)
+        return await asyncio.shield(task)
 
     async def heard(self, study: str, selectors: Iterable[Selector]) -> list[Heard]:
         """What stands on record that any of the selectors asks for, in order."""
@@ -195,8 +217,8 @@ class ResearchRecord:
             if any(position is not None and position > head for position in cited):
                 break  # others may come between: an event's position is known once it is on record
             events = [] if refused else [tagged.decision for tagged in command.collect_events()]
-            made = [_decided(command, event, proposals[n]) for event in events]
-            if any(map(_names_too_much, made)):
+            made = [Decided.of(command, event, digest(proposals[n])) for event in events]
+            if any(map(names_too_much, made)):
                 refused = Refused([TOO_MUCH])
             if refused:
                 answers[n] = refused
@@ -237,7 +259,7 @@ class ResearchRecord:
         """Raises `SubjectErased`, of a subject that is just being erased, and `KeysUnusable`."""
         sealed = await self.texts.seal(study, [(each.event_id, each.parts) for each in decided])
         origin = self.texts.origin(study)
-        return [_draft(origin, *each) for each in zip(decided, sealed, strict=True)]
+        return [draft(origin, *each) for each in zip(decided, sealed, strict=True)]
 
     async def _first_answers(self, study: str, proposals: dict[int, Proposal]) -> dict[int, Answer]:
         """The answers of commands that are on record already."""
@@ -319,13 +341,6 @@ def digest(proposal: Proposal) -> bytes:
     return hashlib.sha256(msgspec.json.encode(asked)).digest()
 
 
-def uuid7() -> UUID:
-    """A new event id that sorts by time (RFC 9562, 5.7)."""
-    random_bits = int.from_bytes(urandom(10), "big")
-    value = (time_ns() // 1_000_000 << 80) | random_bits
-    return UUID(int=value & ~(0xF000 << 64) & ~(0xC000 << 48) | 0x7000 << 64 | 0x8000 << 48)
-
-
 def _once_each(pending: dict[int, Proposal]) -> dict[int, Proposal]:
     """A command sent twice in one batch is decided once; the other finds its answer later."""
     first: dict[UUID, int] = {}
@@ -344,66 +359,4 @@ def _heard(row: asyncpg.Record) -> Heard:
         occurred_at=row["occurred_at"],
         actor=row["actor"],
         event=read_recorded(row["type"], row["schema"], row["payload"], {}),
-    )
-
-
-def _decided(command: Command[Any], event: ResearchEvent, proposal: Proposal) -> Decided:
-    occasion = command.occasion
-    parts = parts_of(event, occasion.actor, occasion.reason)
-    return Decided(uuid7(), command, event, parts, proposal)
-
-
-def _names_too_much(decided: Decided) -> bool:
-    """Whether the leaf might be too long: each line with what else stands in it, at most."""
-    named = sum(len(tag) + 12 for tag in decided.event.tags)
-    sealed = sum(len(p.path) + sum(len(s) + 1 for s in p.subjects) + 160 for p in decided.parts)
-    return 1_000 + named + sealed > LEAF_BYTES
-
-
-def _draft(origin: str, decided: Decided, sealed: Sealed) -> Draft:
-    event_id, command, event, _, proposal = decided
-    occasion = command.occasion
-    role = command.role_held.role
-    offset = occasion.occurred_at.utcoffset()
-    payload, _ = write_recorded(event)
-    envelope = msgspec.json.encode(
-        Envelope(
-            role=role.value if role else "",
-            phase=occasion.phase or event.PHASE,
-            channel=occasion.channel,
-            offset=int(offset.total_seconds() // 60) if offset else 0,
-            on_behalf_of=occasion.on_behalf_of,
-            caused_by=occasion.caused_by,
-            approval=command.approval(),
-            consents=command.consents(),
-            request_id=occasion.request_id,
-        )
-    )
-    salt = urandom(SALT_BYTES)
-    return Draft(
-        event_id=event_id,
-        type=event.TOPIC,
-        schema=event.SCHEMA,
-        actor=occasion.actor,
-        occurred_at=occasion.occurred_at.astimezone(UTC),
-        tags=event.tags,
-        envelope=envelope,
-        payload=payload,
-        salt=salt,
-        leaf=leaf_around_time(
-            origin=origin,
-            event_id=event_id,
-            type_=event.TOPIC,
-            schema=event.SCHEMA,
-            occurred_at=occasion.occurred_at,
-            actor=occasion.actor,
-            tags=event.tags,
-            public=commitment(salt, event_id, "pub", public_part(envelope, payload)),
-            sealed=sealed.fields,
-            erased=event.subjects if isinstance(event, SubjectErased) else (),
-        ),
-        sealed=sealed.fields,
-        words=sealed.words,
-        command_id=occasion.command_id,
-        command_digest=digest(proposal),
     )

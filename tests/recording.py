@@ -23,9 +23,10 @@ from domain.studies import OpenStudy
 from domain.vocabulary import ResearchEvent
 from domain.withdrawal import ConsentWithdrawn, WithdrawConsent
 from domain.workshops import HoldWorkshop, WorkshopHeld
+from service.drafts import uuid7
 from service.personal_texts import Part
 from service.recorder import Draft, Recorder
-from service.research_record import Proposal, uuid7
+from service.research_record import Proposal
 from service.sealing.leaves import (
     PUBLIC,
     SALT_BYTES,

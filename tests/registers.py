@@ -15,9 +15,9 @@ from domain.vocabulary import Channel, Entry, Envelope, ResearchEvent
 from projections.following import Register, advance, borrowed, make_tables, position_of, registers
 from projections.writing import Writes
 from service.database import connect, open_pool
+from service.drafts import uuid7
 from service.personal_texts import parts_of
 from service.recorder import Draft, Recorder
-from service.research_record import uuid7
 from tests.conftest import Database
 from tests.recording import draft
 from tests.story import NEW_YEAR, Happened, on, opened
