@@ -198,6 +198,27 @@ async def test_personal_data_are_in_no_table_in_clear(database: Database) -> Non
 
 
 @in_a_loop
+async def test_nothing_sealed_is_sampled_for_the_planner(database: Database) -> None:
+    """What was sampled would outlive its erasure."""
+    async with ResearchRecord(database.store) as record:
+        await begin(record, *(f"p-{n}" for n in range(50)))
+        named = ParticipantEnrolled(participant="p-x", name="Zebedee", contact="Zebedee")
+        await record.submit(proposal(EnrolParticipant, named))
+    db = await asyncpg.connect(database.owner_url)
+    try:
+        await db.execute("analyze")
+        sampled = await db.fetch(
+            "select tablename, attname from pg_stats where schemaname = 'record'"
+            " and tablename like 'sealed%'"
+        )
+    finally:
+        await db.close()
+    columns = {tuple(each) for each in sampled}
+    assert ("sealed_part", "path") in columns
+    assert columns & {("sealed_part", "blob"), ("sealed_word", "word")} == set()
+
+
+@in_a_loop
 async def test_a_command_that_is_always_overtaken_is_given_up_with_a_clear_answer(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
