@@ -13,6 +13,7 @@ from rich.console import Console
 from service.application import application
 from service.demo_study import MEMBERS, STUDY, load_demo
 from service.identity import DemoIssuer, Identity
+from service.migrate_schema import MigrationError
 from service.research_record import ResearchRecord
 from service.settings import Settings
 from service.store import Store, check, store
@@ -59,10 +60,15 @@ def run_demo(settings: Settings, port: int | None, console: Console, progress: P
         }
     )  # fmt: skip
     issuer = DemoIssuer(settings.token_audience)
-    with store(own) as kept:
-        uvloop.run(load(kept, progress))
-        app = application(kept, issuer.identity, demo=issuer)
-        uvloop.run(serve(app, listener, lambda at: welcome(at, issuer, console)))
+    try:
+        with store(own) as kept:
+            uvloop.run(load(kept, progress))
+            app = application(kept, issuer.identity, demo=issuer)
+            uvloop.run(serve(app, listener, lambda at: welcome(at, issuer, console)))
+    except MigrationError as fault:
+        raise MigrationError(
+            f"{fault}\nThe demo's study is made up: remove {own.home}, and it is made anew."
+        ) from fault
 
 
 async def open_once(store: Store) -> None:

@@ -23,9 +23,11 @@ from projections.writing import Writes
 from service.bell import CHANNEL, Bell
 from service.embedded_postgres import embedded_postgres
 from service.graphql_types import global_id
+from service.settings import Settings
+from service.store import store
 from tests.conftest import Database
 from tests.own_server import kill_server, migrated, own_home
-from tests.processes import ROOT, service_process, started
+from tests.processes import ROOT, parcycle, service_process, started
 from tests.recording import events_of, in_a_loop
 from tests.serving import Person, Service, prepare, serving, whole_cycle
 
@@ -331,3 +333,22 @@ def test_the_demo_stops_its_database_when_it_is_told_to() -> None:
             assert list(home.glob("**/postmaster.pid"))
             assert running.stop(signal.SIGTERM, within=PATIENCE) in (0, 143)
         assert not list(home.glob("**/postmaster.pid"))  # the server's last act
+
+
+def test_a_demo_of_an_earlier_version_is_told_how_to_begin_anew() -> None:
+    with own_home() as home:
+        home.chmod(0o755)
+        demo = home / "demo"
+        with store(Settings(home=demo, DATABASE_URL=None)) as kept:
+            asyncio.run(as_of_an_earlier_version(kept.owner_url))
+        done = parcycle("demo", "--port", 0, PARCYCLE_HOME=str(home))
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        f"The demo's study is made up: remove {demo}, and it is made anew."
+    )
+
+
+async def as_of_an_earlier_version(owner_url: str | None) -> None:
+    owner = await asyncpg.connect(owner_url)
+    await owner.execute("delete from schema_migrations")
+    await owner.close()
