@@ -106,6 +106,31 @@ async def test_each_latest_checkpoint_is_cosigned_and_shown_so(
 
 
 @in_a_loop
+async def test_a_checkpoint_in_the_midst_of_a_backlog_is_not_shown(
+    database: Database, keys: Path, witness: WitnessOfOthers
+) -> None:
+    """What is sealed after it would look back-dated to whoever relies on the witness's time."""
+    with witness.running() as url:
+        async with (
+            recorders(database.service_url) as [recorder],
+            sealing(database, keys, witness, url) as ours,
+        ):
+            await append(recorder, 5)
+            await ours.sealer.seal_all()
+            await append(recorder, 5)
+            await as_owner(
+                database,
+                "update record.event set recorded_at = now() - interval '2 minutes'"
+                " where position = 6",
+            )
+            await ours.cosignatures.ask_about_all(ours.witness)
+            assert not (await sealed_in(database)).cosignatures
+            await ours.seal_and_ask()
+            sealed = await sealed_in(database)
+            assert (sealed.size, len(sealed.cosignatures)) == (10, 1)
+
+
+@in_a_loop
 async def test_a_witness_that_was_away_holds_nothing_up_and_cosigns_the_latest_when_it_is_back(
     database: Database, keys: Path, witness: WitnessOfOthers
 ) -> None:

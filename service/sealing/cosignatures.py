@@ -29,6 +29,8 @@ log = structlog.get_logger(__name__)
 PAUSE_AT_MOST = 60.0  # seconds until a witness that is away, or that refused, is asked again
 TRIES = 3  # a witness may be asked by another process between its answer and ours
 
+# What is in the midst of a backlog is not shown: to a witness, what is sealed after it would look
+# as if it had been recorded after it too, and so back-dated.
 NOT_COSIGNED = """
 select h.study, c.size, c.note, coalesce(k.size, 0) as held
 from record.study_head h
@@ -39,7 +41,11 @@ left join lateral (
     select size from record.cosignature
     where study = h.study and witness = $1 order by size desc limit 1
 ) k on true
-where c.size > coalesce(k.size, 0)
+where c.size > coalesce(k.size, 0) and not exists (
+    select from record.event e
+    where e.study = h.study and e.position = c.size + 1
+    and e.recorded_at < now() - interval '1 minute'
+)
 """
 KEEP = "insert into record.cosignature values ($1, $2, $3, $4, $5) on conflict do nothing"
 
