@@ -21,6 +21,7 @@ from litestar.handlers import HTTPRouteHandler
 from service.identity import DemoIssuer
 from service.pages.doors import door_routes
 from service.pages.live import live
+from service.pages.log import log, log_form, log_sent
 from service.pages.progress import progress
 from service.pages.static_files import static_file
 
@@ -29,4 +30,4 @@ __all__ = ["page_routes"]
 
 def page_routes(demo: DemoIssuer | None) -> Sequence[HTTPRouteHandler]:
     """Serves every page, and what they are made of."""
-    return [*door_routes(demo), static_file, live, progress]
+    return [*door_routes(demo), static_file, live, progress, log, log_form, log_sent]

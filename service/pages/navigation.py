@@ -13,4 +13,7 @@ class Leads(NamedTuple):
     duty: Duty
 
 
-NAVIGATION = (Leads("", "Progress", Duty.READ),)
+NAVIGATION = (
+    Leads("", "Progress", Duty.READ),
+    Leads("/log", "Log an action", Duty.READ),
+)
