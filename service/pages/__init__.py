@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from litestar.handlers import HTTPRouteHandler
 
 from service.identity import DemoIssuer
+from service.pages.desk import DESK
 from service.pages.doors import door_routes
 from service.pages.live import live
 from service.pages.log import log, log_form, log_sent
@@ -27,7 +28,6 @@ from service.pages.static_files import static_file
 
 __all__ = ["page_routes"]
 
-
 def page_routes(demo: DemoIssuer | None) -> Sequence[HTTPRouteHandler]:
     """Serves every page, and what they are made of."""
-    return [*door_routes(demo), static_file, live, progress, log, log_form, log_sent]
+    return [*door_routes(demo), static_file, live, progress, log, log_form, log_sent, *DESK]

@@ -16,4 +16,5 @@ class Leads(NamedTuple):
 NAVIGATION = (
     Leads("", "Progress", Duty.READ),
     Leads("/log", "Log an action", Duty.READ),
+    Leads("/audit", "Audit", Duty.AUDIT),
 )

@@ -49,7 +49,8 @@ templates = Environment(
 templates.globals["asset"] = asset
 templates.filters.update(
     day=words.day, clock=words.clock, machine=words.machine, plain=words.plain,
-    initials=words.initials, in_words=words.in_words,
+    initials=words.initials, in_words=words.in_words, there=words.there, spaced=words.spaced,
+    lasting=words.lasting,
 )  # fmt: skip
 templates.globals["count"] = words.count
 templates.globals.update(ROLES=words.ROLES, VOICES=words.VOICES)

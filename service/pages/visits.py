@@ -85,7 +85,7 @@ class Visit:
         of = mark.of if mark else ""
         about = pseudonyms(getattr(row, of, None)) if of in PARTICIPANTS else ()
         self.asker.has_read(study, Reading.PERSONAL_FIELDS, about)
-        return str(value)
+        return str(await self.asker.texts.load((study, value)))
 
     def shows(
         self, template: str, *, title: str, status: int = 200, **context: Any

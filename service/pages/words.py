@@ -1,5 +1,6 @@
 """How pages say things: roles, phases, days and counts, in plain British English."""
 
+import re
 from datetime import UTC, date, datetime
 
 from domain.membership import Role
@@ -45,6 +46,22 @@ def clock(moment: datetime) -> str:
 def machine(moment: datetime | date) -> str:
     """A day or a moment for `<time datetime>`."""
     return moment.isoformat()
+
+
+def there(moment: datetime) -> str:
+    """A moment by the clock of the place where it happened: "9 May 2026, 19:30 (UTC+01:00)"."""
+    return f"{moment.day} {moment:%b %Y, %H:%M} ({moment.tzname()})"
+
+
+def spaced(name: str) -> str:
+    """The name of a kind of event as words: "WorkshopHeld" is "Workshop held"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
+
+
+def lasting(seconds: int) -> str:
+    """How long something took: "3 days", "5 hours"."""
+    days, hours = seconds // 86_400, seconds // 3_600
+    return count(days, "day") if days else count(hours, "hour")
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

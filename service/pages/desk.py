@@ -1,0 +1,16 @@
+"""The committee's desk: its pages, all of them."""
+
+from service.pages.audit_page import audit, audit_csv, audit_question
+from service.pages.event_page import event, event_receipt
+from service.pages.findings_page import (
+    answer_finding,
+    audit_findings_page,
+    open_audit,
+    raise_finding,
+)
+from service.pages.trail_page import trail, trail_csv
+
+DESK = (
+    audit, audit_csv, audit_question, trail, trail_csv, event, event_receipt, audit_findings_page,
+    open_audit, raise_finding, answer_finding,
+)  # fmt: skip
