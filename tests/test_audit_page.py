@@ -28,10 +28,7 @@ from tests.desk import desk
 from tests.serving import Service
 
 WORKSHOP, HARM, WITHDRAWAL = 11, 12, 13  # positions
-PAGES = (
-    "audit", "audit?at=2026-01-15&known=2026-01-15", "audit/15", "trail", "trail?late=yes",
-    "trail?type=Nothing&since=soon", "e/11", "e/12", "findings",
-)  # fmt: skip
+PAGES = ("audit", "audit/15?at=soon", "trail", "trail?type=Nothing&since=soon", "e/11", "findings")
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +61,18 @@ def test_each_question_has_its_verdict_and_the_events_that_prove_it(service: Ser
     assert 'class="verdict breach"' in late
     assert f'href="/s/maize/e/{HARM}"' in late
     assert 'class="verdict clear"' in question(text, 1)
+
+
+def test_the_seal_is_shown_with_the_bundle_that_proves_it(service: Service) -> None:
+    rev = service.as_("rev").http
+    WebDriverWait(service, PATIENCE).until(  # type: ignore[type-var]
+        lambda _: "events sealed" in rev.get("/s/maize/audit").text
+    )
+    text = rev.get("/s/maize/audit").text
+    assert "by nobody yet" in text
+    bundle = re.search(r'href="([^"]+/bundle)"', text)
+    assert bundle is not None
+    assert rev.get(bundle[1]).headers["content-type"] == "application/zip"
 
 
 def test_as_of_and_as_known_at_are_in_the_address(service: Service) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from projections.following import borrowed
 from service.pages.visits import Visit
 from service.sealing import tree_on_record
+from service.sealing.bundled_study import bundle_path
 from service.sealing.signed_notes import to_base64
 
 
@@ -19,6 +20,7 @@ class SealShown:
     to_come: int  # events on record that are not sealed yet
     cosigned_size: int  # events under the latest checkpoint that anybody cosigned; 0: nobody did
     cosignatures: list[tuple[str, datetime]]  # of that one: by whom, and when
+    bundle: str  # where the evidence bundle is
     refusal: str | None  # why nothing is sealed any more
 
 
@@ -39,5 +41,6 @@ async def seal_shown(visit: Visit) -> SealShown | None:
         to_come=max(0, visit.position - latest.size),
         cosigned_size=cosigned.size if cosigned and by else 0,
         cosignatures=by,
+        bundle=bundle_path(study),
         refusal=refused[0] if refused else None,
     )
