@@ -28,6 +28,7 @@ from service.pages.static_files import static_file
 
 __all__ = ["page_routes"]
 
+
 def page_routes(demo: DemoIssuer | None) -> Sequence[HTTPRouteHandler]:
     """Serves every page, and what they are made of."""
     return [*door_routes(demo), static_file, live, progress, log, log_form, log_sent, *DESK]
