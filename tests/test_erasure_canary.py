@@ -6,10 +6,13 @@ Before, none of them stands anywhere in clear; afterwards nothing that is kept a
 import asyncio
 import json
 import subprocess
-from collections.abc import Iterable, Iterator
+from base64 import b64decode
+from collections.abc import Iterable
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
+from zipfile import ZipFile
 
 import asyncpg
 from msgspec import to_builtins
@@ -22,14 +25,18 @@ from service.embedded_postgres import embedded_postgres
 from service.proposals import commands_in_files, in_camel_case
 from service.research_record import ResearchRecord
 from service.sealing.merkle_tree import leaf_hash, root_of
+from service.sealing.verify import Bundle, verify
 from tests.conftest import Database
 from tests.erased_study import place, rows
 from tests.files import all_followed, line, written
 from tests.own_server import migrated, own_home
 from tests.processes import parcycle, postgres_program, service_process
 from tests.recording import STUDY
+from tests.serving import Service
+from tests.test_seal_over_http import get, keys_of, sealed_through
 from tests.told_study import told
 
+CANARY = "kanarifugl"  # each begins with it, and nothing else does
 CONTROL = "problem tree, walk"  # public, so that it is found wherever the record is
 TALLIES = (
     "ballot_sheet", "ballot_tally", "ballot_paper", "priority_line", "priority_adoption",
@@ -53,7 +60,7 @@ def canaries() -> Canaries:
     by_field: dict[tuple[str, str], list[str]] = {}
 
     def canary(kind: str, field: str) -> str:
-        made = f"canary{uuid4().hex}"
+        made = f"{CANARY}{uuid4().hex}"
         by_field.setdefault((kind, field), []).append(made)
         return made
 
@@ -105,15 +112,11 @@ class Kept(NamedTuple):
     dump: bytes
     logs: bytes
 
-    def all(self) -> Iterator[tuple[str, bytes]]:
-        yield from self.files.items()
-        yield "dump", self.dump
-        yield "logs", self.logs
-
     def where(self, wanted: bytes) -> list[str]:
-        """Where it stands, as it is, or in hexadecimal as a dump has it."""
-        forms = (wanted, wanted.hex().encode())
-        return [place for place, said in self.all() if any(form in said for form in forms)]
+        """Where it stands: in files as it is, in texts in hexadecimal too, as a dump has it."""
+        texts = {"dump": self.dump, "logs": self.logs}
+        found = [place for place, said in (self.files | texts).items() if wanted in said]
+        return found + [place for place, said in texts.items() if wanted.hex().encode() in said]
 
 
 def kept(server: str, home: Path, database: Database, logs: list[str]) -> Kept:
@@ -124,7 +127,7 @@ def kept(server: str, home: Path, database: Database, logs: list[str]) -> Kept:
     asyncio.run(as_administrator(server, "checkpoint"))
     folders = (home, database.store.settings.home)
     files = {
-        str(file): file.read_bytes()
+        str(file): file.read_bytes().replace(bytes(512), b"")  # without what is empty
         for folder in folders
         for file in folder.rglob("*")
         if file.is_file()
@@ -161,7 +164,9 @@ async def tallies(database: Database) -> dict[str, list[Any]]:
         }
 
 
-async def keys_of(database: Database, subjects: Iterable[str]) -> dict[str, tuple[bytes, bytes]]:
+async def subject_keys(
+    database: Database, subjects: Iterable[str]
+) -> dict[str, tuple[bytes, bytes]]:
     """Each subject's key, and as it is wrapped."""
     names = list(subjects)
     async with place(database).keys() as keys, place(database).table() as table:
@@ -173,14 +178,19 @@ async def keys_of(database: Database, subjects: Iterable[str]) -> dict[str, tupl
     }
 
 
-def asked_of_the_service(database: Database, folder: Path, head: int, secrets: list[str]) -> str:
-    """Reads everything, and sends what is refused and what is faulty; gives what was logged."""
+def asked_of_the_service(
+    database: Database, folder: Path, head: int, secrets: list[str]
+) -> tuple[str, bytes]:
+    """Reads everything, and sends what is refused and what is faulty.
+
+    Gives what was logged, and a checkpoint of what was on record.
+    """
     with service_process(database, folder, settings=WORDY) as (service, running):
         ana = service.as_("ana")
         live = ana.follow('subscription { events(study: "maize", after: 0) { position payload } }')
-        seen = str([next(live) for _ in range(50)])
-        assert "canary" in seen
+        seen = str([next(live) for _ in range(head)])
         live.close()
+        assert CANARY in seen
         named = """query($n: String!, $at: Int) {
             study(id: "maize", atLeast: $at) { named(name: $n) { position } } }"""
         assert ana.ask(named, n=secrets[0], at=head)["study"]["named"] == []
@@ -195,8 +205,26 @@ def asked_of_the_service(database: Database, folder: Path, head: int, secrets: l
             participants=["nobody"], notes=secrets[5], reason=secrets[6],
         )  # fmt: skip
         assert "reasons" in refused
+        sealed_through(ana, head)
+        accepted = get(ana, f"{STUDY}/checkpoint").content
+        assert CANARY in bundled(service, "ana", accepted)[1]
         running.stop(15, 30)
-        return running.errors.read_text()
+        return running.errors.read_text(), accepted
+
+
+def bundled(service: Service, member: str, accepted: bytes) -> tuple[Bundle, str]:
+    """The evidence bundle, verified against a checkpoint accepted before; and all of its text."""
+    person = service.as_(member)
+    zipped = get(person, f"{STUDY}/bundle").content
+    logs = "".join(f"log {key}\n" for key in keys_of(person))
+    verified = verify(f"{logs}quorum none\n", BytesIO(zipped), accepted)
+    with ZipFile(BytesIO(zipped)) as archive:
+        said = {name: archive.read(name) for name in archive.namelist()}
+    parts = [text for name, text in said.items() if name.startswith("parts/")]
+    # An open part is: position, path, salt, data in base64.
+    split = [part.split(b" ") for text in parts for part in text.splitlines()]
+    opened = [b64decode(part[3]) for part in split if len(part) == 4]
+    return verified, str([said, opened])
 
 
 def test_of_everybody_who_is_erased_nothing_is_left_anywhere(tmp_path: Path) -> None:
@@ -205,20 +233,21 @@ def test_of_everybody_who_is_erased_nothing_is_left_anywhere(tmp_path: Path) -> 
         database = asyncio.run(migrated(server))
         given = {"DATABASE_URL": database.service_url, **WORDY}
         logs = bring_in(tmp_path, "told", made.lines, given)
-        secrets = [f"canary{uuid4().hex}" for _ in range(7)]  # sent, and not recorded
-        logs.append(asked_of_the_service(database, tmp_path, len(made.lines), secrets))
+        secrets = [f"{CANARY}{uuid4().hex}" for _ in range(7)]  # sent, and not recorded
+        logged, accepted = asked_of_the_service(database, tmp_path, len(made.lines), secrets)
+        logs.append(logged)
         read = asyncio.run(read_all(database))
         shown = as_text(read)
         assert [each for each in made.all() if each not in shown] == []
         before, counted = asyncio.run(rows(database)), asyncio.run(tallies(database))
         subjects = {subject for part in before["sealed_part"] for subject in part["subjects"]}
-        keys = asyncio.run(keys_of(database, subjects))
+        keys = asyncio.run(subject_keys(database, subjects))
 
         everywhere = kept(server, home, database, logs)
         places = everywhere.where(CONTROL.encode())
         assert "dump" in places
         assert any("/base/" in each for each in places)
-        assert [each for each in made.all() + secrets if everywhere.where(each.encode())] == []
+        assert everywhere.where(CANARY.encode()) == []
         for key, wrapped in keys.values():
             assert everywhere.where(key) == []
             assert [Path(each).name for each in everywhere.where(wrapped)] == [
@@ -229,17 +258,24 @@ def test_of_everybody_who_is_erased_nothing_is_left_anywhere(tmp_path: Path) -> 
         accounts = {each.member for each in joined if each.participant is not None}
         logs += bring_in(tmp_path, "erased", everybody_erased(subjects, accounts), given)
         read = asyncio.run(read_all(database))
-        assert "canary" not in as_text(read)
+        assert CANARY not in as_text(read)
         for each in read[: len(before["event"])]:
             for value in each.event.parted()[1].values():
                 assert value == ERASED or set(value.values()) == {ERASED}
         out = tmp_path / "out.jsonl"
         exported = parcycle("export", STUDY, out, "--member", "lea", **given)
         assert exported.returncode == 0, exported.stderr
-        assert "canary" not in out.read_text()
+        assert CANARY not in out.read_text()
         assert out.read_text().count(ERASED) == len(before["sealed_part"])
 
         after = asyncio.run(rows(database))
+        with service_process(database, tmp_path) as (service, _):
+            sealed_through(service.as_("lea"), len(after["event"]))
+            bundle, text = bundled(service, "lea", accepted)
+            assert bundle.found == {}
+            assert bundle.open == bundle.size  # what is public of each event
+            assert (bundle.sealed, bundle.erased) == (0, len(before["sealed_part"]))
+            assert CANARY not in text
         assert (after["sealed_part"], after["sealed_word"]) == ([], [])
         count = len(before["event"])
         assert after["event"][:count] == before["event"]
@@ -253,14 +289,14 @@ def test_of_everybody_who_is_erased_nothing_is_left_anywhere(tmp_path: Path) -> 
         ))  # fmt: skip
         everywhere = kept(server, home, database, logs)
         assert everywhere.where(CONTROL.encode()) != []
-        assert [each for each in made.all() + secrets if everywhere.where(each.encode())] == []
+        assert everywhere.where(CANARY.encode()) == []
         for key, wrapped in keys.values():
             assert everywhere.where(key) == everywhere.where(wrapped) == []
         # What is left of ciphertexts and of the blind index is in the write-ahead log alone.
         gone = [part["blob"] for part in before["sealed_part"]]
         gone += [word["word"] for word in before["sealed_word"]]
-        left = {each for blob in gone for each in everywhere.where(blob)}
-        assert [each for each in left if "/pg_wal/" not in each] == []
+        tables = b"".join(said for file, said in everywhere.files.items() if "/base/" in file)
+        assert [each for each in gone if each in tables] == []
 
 
 def root_after(events: list[asyncpg.Record]) -> bytes:
