@@ -25,6 +25,7 @@ from strawberry.types.field import StrawberryField
 
 from domain.readings import Reading
 from domain.vocabulary import Derived, Identifies, Personal, annotations_of, marked
+from service.asking import Asker
 from service.readings import PARTICIPANTS, pseudonyms
 
 
@@ -90,15 +91,20 @@ def _personal(name: str, of: str) -> Callable[..., Any]:
     """Shows a personal field to those who may see it, and notes that they did."""
 
     async def shown(root: Any, info: strawberry.Info) -> Any:
-        reference = getattr(root, name)
-        if reference is None or not info.context.sees_personal_data(root.study):
-            return None
-        # A text of a member's own may be about anybody: then nobody is named.
-        about = pseudonyms(getattr(root, of, None)) if of in PARTICIPANTS else ()
-        info.context.has_read(root.study, Reading.PERSONAL_FIELDS, about)
-        return await info.context.texts.load((root.study, reference))
+        return await personal_text(info.context, root, name, of)
 
     return shown
+
+
+async def personal_text(asker: Asker, row: Any, name: str, of: str) -> Any:
+    """A personal field of a register's row, if they may see it; that they did is noted."""
+    reference = getattr(row, name)
+    if reference is None or not asker.sees_personal_data(row.study):
+        return None
+    # A text of a member's own may be about anybody: then nobody is named.
+    about = pseudonyms(getattr(row, of, None)) if of in PARTICIPANTS else ()
+    asker.has_read(row.study, Reading.PERSONAL_FIELDS, about)
+    return await asker.texts.load((row.study, reference))
 
 
 def _resolver(function: Callable[..., Any], returns: Any) -> Callable[..., Any]:

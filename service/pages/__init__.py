@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from litestar.handlers import HTTPRouteHandler
 
 from service.identity import DemoIssuer
+from service.pages.cycle import cycle_page
 from service.pages.desk import DESK
 from service.pages.doors import door_routes
 from service.pages.live import live
@@ -31,4 +32,5 @@ __all__ = ["page_routes"]
 
 def page_routes(demo: DemoIssuer | None) -> Sequence[HTTPRouteHandler]:
     """Serves every page, and what they are made of."""
-    return [*door_routes(demo), static_file, live, progress, log, log_form, log_sent, *DESK]
+    reading = [progress, cycle_page, *DESK]
+    return [*door_routes(demo), static_file, live, *reading, log, log_form, log_sent]

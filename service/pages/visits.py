@@ -17,7 +17,6 @@ from litestar.exceptions import HTTPException, NotAuthorizedException
 from litestar.handlers import HTTPRouteHandler
 
 from domain.membership import MAY, Duty, Role
-from domain.readings import Reading
 from domain.vocabulary import Personal, marked
 from projections.following import borrowed, position_of
 from projections.paging import Window
@@ -25,10 +24,11 @@ from projections.study_register import Study
 from projections.study_register import study as study_of
 from service.asking import Asker
 from service.graphql_queries import note_reading
+from service.graphql_types import personal_text
 from service.pages.navigation import NAVIGATION
 from service.pages.rendering import rendered
-from service.readings import PARTICIPANTS, pseudonyms
 from service.recorder import UNREACHABLE, RecordUnavailable
+from service.sealing.tree_on_record import Sealed, latest
 
 Answer = Callable[["Visit"], Awaitable[Response[Any]]]
 AWAY = (RecordUnavailable, PostgresError, InterfaceError, *UNREACHABLE)
@@ -51,6 +51,7 @@ class Visit:
     study: Study
     role: Role
     position: int  # everything up to here has been taken in when the page is put together
+    seal: Sealed | None  # the latest signed checkpoint of the record
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -77,15 +78,11 @@ class Visit:
 
     async def personal(self, row: Any, name: str) -> str | None:
         """A personal text of a register's row, for those who may read it; that goes on record."""
-        value = getattr(row, name)
-        study = self.study.study
-        if value is None or not self.asker.sees_personal_data(study):
-            return None
         mark = marked(get_type_hints(type(row), include_extras=True)[name], Personal)
-        of = mark.of if mark else ""
-        about = pseudonyms(getattr(row, of, None)) if of in PARTICIPANTS else ()
-        self.asker.has_read(study, Reading.PERSONAL_FIELDS, about)
-        return str(await self.asker.texts.load((study, value)))
+        if mark is None:
+            raise TypeError(f"{type(row).__name__}.{name} is no personal field")
+        text = await personal_text(self.asker, row, name, mark.of)
+        return None if text is None else str(text)
 
     def shows(
         self, template: str, *, title: str, status: int = 200, **context: Any
@@ -99,8 +96,13 @@ class Visit:
         return rendered(
             self.request, template, status, title=title, visit=self, study=self.study,
             member=self.asker.member, role=self.role, navigation=links, position=self.position,
-            **context,
+            seal=self.seal, unsealed=self._refusal(), **context,
         )  # fmt: skip
+
+    def _refusal(self) -> str | None:
+        """Why the record is not sealed any more, where this process has refused to."""
+        refusals = self.asker.seal.refusals()
+        return next((e["message"] for e in refusals if e["study"] == self.study.study), None)
 
 
 def study_page(path: str) -> Callable[[Answer], HTTPRouteHandler]:
@@ -172,12 +174,14 @@ async def _visit(request: Request[Any, Any, Any]) -> Visit:
     position = await position_of(asker.registers, "activity_feed", study)
     async with borrowed(asker.registers) as db:
         found = await study_of(db, study)
+    async with borrowed(asker.seal.pool) as db:
+        seal = await latest(db, study)
     role = asker.roles[study]
     if found is None or role is None:  # it was opened a moment ago
         raise GraphQLError(
             "The study is being opened: ask again.", extensions={"code": "NOT_THERE_YET"}
         )
-    return Visit(request, asker, found, role, position)
+    return Visit(request, asker, found, role, position, seal)
 
 
 def faulty(request: Request[Any, Any, Any], status: int, message: str) -> Response[Any]:
