@@ -52,7 +52,12 @@ where h.position > coalesce((
 ), 0)
 """
 TRY_LOCK = "select pg_try_advisory_xact_lock($1)"
-HEADS = "select study, position from record.study_head where study = any ($1)"
+HEADS = """
+select h.study, h.position, coalesce((
+    select c.size from record.checkpoint c where c.study = h.study order by c.size desc limit 1
+), 0) as sealed
+from record.study_head h
+"""
 HEAD = "select position from record.study_head where study = $1"
 WRITE_TILES = """
 insert into record.tile select $1, * from unnest($2::smallint[], $3::bigint[], $4::bytea[])
@@ -140,10 +145,12 @@ class Sealer:
             if origin.startswith(prefix)
         }
         held = [(study, held) for (study, _), held in self._held.items() if held]
-        studies = {*sealed, *(study for study, _ in held)}
         async with borrowed(self._pool) as db:
-            rows = await db.fetch(HEADS, list(studies))
-        there = dict.fromkeys(studies, 0) | {row["study"]: row["position"] for row in rows}
+            rows = await db.fetch(HEADS)
+        for study, _, size in rows:
+            sealed[study] = max(sealed.get(study, 0), size)
+        studies = {*sealed, *(study for study, _ in held)}
+        there = dict.fromkeys(studies, 0) | {study: position for study, position, _ in rows}
         short: dict[str, SealRefused] = {
             study: _witnessed(study, each.witness, there[study], each.head.size)
             for study, each in held
