@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from msgspec import structs
 
-from domain.commands import Command
+from domain.commands import Command, Refused
 from domain.conditions import Condition, Sensible, Stands, known, new
 from domain.membership import Duty, MemberJoined, MemberLeft, Role, RoleHeld, StudyOpened
 from domain.people import ParticipantEnrolled
@@ -53,6 +53,15 @@ class JoinMember(Command[MemberJoined]):
             "You cannot give up your own lead; let another lead researcher change your role.",
             "role",
         )
+
+    def decide(self) -> MemberJoined:
+        """An account's name is its participant's too: of one who is erased, none is taken in."""
+        event = self.event
+        named = event.name is not None and event.participant is not None
+        about = [("name", f"participant:{event.participant}")] if named else []
+        if reasons := self.erased.reasons(about):
+            raise Refused(reasons)
+        return event
 
 
 class LeaveMember(Command[MemberLeft]):

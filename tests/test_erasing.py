@@ -146,8 +146,8 @@ def test_who_could_read_it_reads_that_it_is_erased(database: Database) -> None:
             next(live)
         at = sol.record("eraseSubject", "2026-11-20T12:00Z", participant="p-1", reason="Asked.",
                         ground="CONSENT_WITHDRAWN")  # fmt: skip
-        told_live = next(live)["events"]
-        assert (told_live["type"], told_live["position"]) == ("SubjectErased", HEAD + 1)
+        said = (each["events"] for each in live)  # among others, that ana has read it all
+        assert next(each for each in said if each["type"] == "SubjectErased")["position"] == at
         live.close()
 
         now = ana.ask(workshops, at=at)["study"]
@@ -182,6 +182,33 @@ async def test_sent_again_it_is_answered_as_the_first_time(database: Database) -
         altered = erasure("p-2", command_id=asked.occasion.command_id)
         assert codes((await parcycle.submit_all([altered]))[0]) == ["command_altered"]
         assert (await states(database))["participant:p-2"] is KeyState.LIVE
+
+
+@in_a_loop
+async def test_among_other_commands_it_has_its_place(database: Database) -> None:
+    async with ResearchRecord(database.store) as parcycle:
+        await record_all(parcycle, told())
+        before, done, after, other = await parcycle.submit_all(
+            [hold("w-7", "p-1"), erasure(), hold("w-8", "p-1"), hold("w-9", "p-2")]
+        )
+        assert [a.position for a in (before, done, other) if isinstance(a, Recorded)] == [
+            HEAD + 1, HEAD + 2, HEAD + 3
+        ]  # fmt: skip
+        assert codes(after) == ["subject_erased"]
+        await assert_nothing_is_left(database)
+
+
+@in_a_loop
+async def test_two_people_are_erased_at_once_by_two_processes(database: Database) -> None:
+    async with ResearchRecord(database.store) as parcycle, ResearchRecord(database.store) as other:
+        await record_all(parcycle, told())
+        await asyncio.gather(parcycle.submit(erasure()), other.submit(erasure("p-2")))
+        await assert_nothing_is_left(database, [*ERASED, "participant:p-2"])
+        assert {"participant:p-3", "member:sol"} == {
+            subject
+            for part in (await rows(database))["sealed_part"]
+            for subject in part["subjects"]
+        } - {"member:ana"}
 
 
 @in_a_loop

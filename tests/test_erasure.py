@@ -28,6 +28,7 @@ from domain.sharing import (
     CreditRole,
     QuotationReleased,
 )
+from domain.studies import JoinMember
 from domain.vocabulary import ResearchEvent
 from domain.withdrawal import (
     ConsentWithdrawn,
@@ -185,6 +186,13 @@ def test_a_text_about_them_is_refused_and_the_event_without_it_is_not() -> None:
 def test_a_text_is_refused_though_they_were_erased_only_meanwhile() -> None:
     story = given(*people, *agreed).meanwhile(done).when(HoldWorkshop, workshop)
     story.then_refused("subject_erased")
+
+
+def test_an_account_of_theirs_has_no_name_any_more() -> None:
+    named = structs.replace(pat, name="Wren Alder")
+    refused_for("name", done, command=JoinMember, event=named, by="ana")
+    given(*people, done).when(JoinMember, pat).then(pat)
+    given(*people, structs.replace(ask, participant="p-2")).when(JoinMember, named).then(named)
 
 
 def test_a_correction_of_a_text_about_them_is_refused() -> None:

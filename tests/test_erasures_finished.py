@@ -8,15 +8,18 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from joserfc.jwk import KeySet
 
-from service.erasing import StillHasKey
+from service.erasing import StillHasKey, erase_again
 from service.identity import DemoIssuer
 from service.research_record import ResearchRecord
+from service.sealing.key_encryption import Keyring
 from service.sealing.subject_keys import KeyState
 from tests.conftest import Database
 from tests.erased_study import (
@@ -29,6 +32,7 @@ from tests.erased_study import (
     states,
     told,
 )
+from tests.key_places import Place
 from tests.processes import ROOT, parcycle, started
 from tests.recording import STUDY, in_a_loop
 
@@ -282,3 +286,33 @@ async def test_one_of_two_keys_that_was_brought_back_is_named(
         file.commit()
     with pytest.raises(StillHasKey, match=f"^{ERASED[0]} of {STUDY} is erased, and yet has a key"):
         await ResearchRecord(database.store).__aenter__()
+
+
+@in_a_loop
+async def test_with_the_keys_in_postgresql_they_are_destroyed_there(
+    database: Database, empty_database: str, tmp_path: Path
+) -> None:
+    keys = Place(tmp_path, empty_database)
+    Keyring.make(keys.keyring)
+    store = replace(database.store, settings=keys.settings)
+    async with keys.table() as table:
+        async with ResearchRecord(store) as record:
+            await record_all(record, told())
+            kept = await table.wrapped(("", ""), 100)
+            await record_all(record, [erasure()])
+            now = await table.states(STUDY)
+            assert [now[subject] for subject in ERASED] == [KeyState.ERASED] * 2
+            left = {each.subject for each in await table.wrapped(("", ""), 100)}
+            assert left == {each.subject for each in kept} - {*ERASED}
+        db = await asyncpg.connect(empty_database)  # somebody brings a key back
+        await db.execute(
+            "update subject_key set state = 'live', key_id = $1, wrapped = $2 where subject = $3",
+            *kept[0].wrapped, ERASED[1],
+        )  # fmt: skip
+        await db.close()
+        with pytest.raises(StillHasKey, match=f"^{ERASED[1]} of {STUDY}"):
+            await ResearchRecord(store).__aenter__()
+        assert await erase_again(store) == len(ERASED)
+        assert (await table.states(STUDY))[ERASED[1]] is KeyState.ERASED
+        async with ResearchRecord(store):
+            pass
