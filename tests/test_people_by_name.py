@@ -20,7 +20,10 @@ def service(database: Database) -> Iterator[Service]:
         prepare(ana := running.as_("ana"))
         for participant, name in (("p-8", "Zoë van der Berg"), ("p-9", "Berg, Anna")):
             ana.record("enrolParticipant", "2026-01-09T09:00Z", participant=participant, name=name)
-        ana.record("joinMember", "2026-01-09T10:00Z", member="bo", role="VIEWER", name="Bo Berg")
+        last = ana.record(
+            "joinMember", "2026-01-09T10:00Z", member="bo", role="VIEWER", name="Bo Berg"
+        )
+        ana.ask('query($at: Int) { study(id: "maize", atLeast: $at) { study } }', at=last)
         yield running
 
 
