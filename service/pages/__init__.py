@@ -24,6 +24,7 @@ from service.pages.desk import DESK
 from service.pages.doors import door_routes
 from service.pages.live import live
 from service.pages.log import log, log_form, log_sent
+from service.pages.offline import manifest, worker
 from service.pages.progress import progress
 from service.pages.static_files import static_file
 
@@ -33,4 +34,5 @@ __all__ = ["page_routes"]
 def page_routes(demo: DemoIssuer | None) -> Sequence[HTTPRouteHandler]:
     """Serves every page, and what they are made of."""
     reading = [progress, cycle_page, *DESK]
-    return [*door_routes(demo), static_file, live, *reading, log, log_form, log_sent]
+    logging = [log, log_form, log_sent, manifest, worker]
+    return [*door_routes(demo), static_file, live, *reading, *logging]

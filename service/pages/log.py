@@ -33,6 +33,7 @@ from service.pages.log_fields import (
 )
 from service.pages.log_offers import offers_for, usual
 from service.pages.log_reading import Fault, Sent, faults_of, read_form
+from service.pages.offline import kept
 from service.pages.rendering import templates
 from service.pages.visits import Visit, study_form, study_page
 from service.proposals import commands, proposal
@@ -71,7 +72,7 @@ async def log(visit: Visit) -> Response[Any]:
         window = Window(first=1, after=int(recorded) + 1)
         line = next(iter((await visit.ask(activity_feed, window=window)).rows), None)
     return visit.shows(
-        "log.html", title="Log an action", line=line,
+        "log.html", title="Log an action", line=line, **kept(),
         offered={phase: each for phase, each in offered.items() if each},
     )  # fmt: skip
 
@@ -159,6 +160,7 @@ async def _shown(
     """The form, fresh or as it was sent, with what is wrong with it."""
     fields, about = fields_of(command), occasion_fields()
     offers = await offers_for(visit, [*fields, *about.values()])
+    fresh = sent is None
     if sent is None:
         at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"
         sent = Sent({**usual(fields, offers), "occurred_at": at, "offset": "+00:00"}.items())
@@ -168,7 +170,7 @@ async def _shown(
         else 200, verb=command_verb(visit), said=first_line(command), phase=command.EVENT.PHASE,
         happened=about["occurred_at"], required=_of(fields, required=True),
         optional=_of(fields, required=False), about=[about[name] for name in ABOUT_THE_OCCASION],
-        sent=sent, offers=offers, faults=faults, more=more,
+        sent=sent, offers=offers, faults=faults, more=more, fresh=fresh, **kept(),
         command_id=sent.one("command_id") or str(uuid4()),
     )  # fmt: skip
 

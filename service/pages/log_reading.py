@@ -92,7 +92,8 @@ def _read(
     given = {}
     for each in fields:
         value = _value(each, sent, before + each.name, rows)
-        if value not in ("", None, [], {}) or (each.required and each.kind in ("group", "rows")):
+        may_be_empty = each.required and each.kind in ("group", "rows") and not each.least
+        if value not in ("", None, [], {}) or may_be_empty:
             given[each.name] = value
     return given
 
