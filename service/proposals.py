@@ -24,7 +24,7 @@ class GivenOccasion(Struct, frozen=True, kw_only=True):
     phase: Phase | None = None  # the phase to file it under, if not its usual one
     channel: Channel | None = None  # how it reached you: api unless you say so
     on_behalf_of: MemberId | None = None  # the member on whose word you record it
-    reason: Text | None = None  # why it is recorded so, or so late
+    reason: Text | None = None  # why it is so, or so late; it is sealed as yours: name nobody else
     caused_by: Annotated[int, Meta(ge=1)] | None = None  # position of the event that led to it
 
 
