@@ -165,7 +165,7 @@ def test_what_is_logged_while_the_service_is_away_is_recorded_once_when_it_is_ba
         for number in range(3):
             made.add(write(browser, f"Talk {number}"))
             send(browser)
-            has(browser, "Kept on this device")
+            has(browser, "is safe.")
             assert barriers(browser) == []
             browser.find_element(By.LINK_TEXT, "Log another").send_keys(Keys.ENTER)
         assert len(made) == 3
@@ -245,7 +245,7 @@ def test_a_refusal_is_shown_kindly_and_corrected(hall: Field, browser: Chrome) -
     hall.kill()
     made = write(browser, "Corrected", cycle="c-9")
     send(browser)
-    has(browser, "Kept on this device")
+    has(browser, "is safe.")
     hall.start()
     browser.get(hall.url + LIST)
     has(browser, "1 needs correcting before it can be recorded.")

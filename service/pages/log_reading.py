@@ -164,9 +164,9 @@ def _fault(reason: Reason, fields: Sequence[FormField], rows: dict[str, list[int
     if reason.code == "field_invalid" and (found := FORGOTTEN.search(reason.message)):
         parts, missing = [*parts, found[1]], True
     path, each = _place(parts, fields, rows)
+    message = reason.message.replace("occurredAt", "when it happened")
     if each is None:
-        return Fault("", "", reason.message, reason.code)
-    message = reason.message
+        return Fault("", "", message, reason.code)
     if missing:
         message = f"{each.label} is missing: fill it in."
     elif reason.code == "field_invalid":

@@ -79,9 +79,9 @@ async function open(form) {
     busy = true
     const button = form.querySelector('.next-steps button')
     button.setAttribute('aria-busy', 'true')
-    const id = controls.command_id.value
+    const id = controls.command_id.value, about = form.querySelector('[data-new]')?.value ?? ''
     try {
-      await take({ id, study, member, title, page, action: form.getAttribute('action'), pairs: pairsOf(form), at: Date.now() })
+      await take({ id, study, member, title, about, page, action: form.getAttribute('action'), pairs: pairsOf(form), at: Date.now() })
     } catch { return form.submit() } // a browser that keeps nothing, as in private windows
     await forgetDraft()
     if (controls.site?.value) localStorage.setItem(SITE(study), controls.site.value)

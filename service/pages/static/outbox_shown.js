@@ -89,7 +89,7 @@ class Outbox extends HTMLElement {
   }
 
   line(each) {
-    const made = make('li', {}, make('div', {}, make('b', {}, each.title), make('small', {}, `written ${when(each.at)}`)))
+    const made = make('li', {}, make('div', {}, make('b', {}, each.title), make('small', {}, `${each.about ? `${each.about}, ` : ''}written ${when(each.at)}`)))
     if (each.state === 'waiting') made.append(make('span', { className: 'state' }, 'waits'))
     else {
       made.append(make('ul', { className: 'reasons' }, ...each.reasons.map((reason) => make('li', {}, reason.message))))
