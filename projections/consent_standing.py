@@ -86,6 +86,13 @@ select permission, count(*)::int as participants,
 from consent_standing where study = $1 and state <> 'not_asked' group by 1, 3 order by 1, 3
 """
 
+STANDINGS = """
+select participant, permission, valid_until,
+    case when state = 'given' and valid_until < $3 then 'expired' else state end as state
+from consent_standing where study = $1 and participant = any ($2) and state <> 'not_asked'
+order by participant, permission
+"""
+
 
 @dataclass(frozen=True)
 class ConsentStanding:
@@ -114,6 +121,16 @@ class ConsentCount:
     permission: Annotated[Permission, "Which permission."]
     state: Annotated[ConsentState, "Where it stands; nobody is counted who was never asked."]
     participants: Annotated[int, "How many participants."]
+
+
+@dataclass(frozen=True)
+class ParticipantPermission:
+    """Where a participant's permission stands today."""
+
+    participant: Annotated[str, "Whose, by pseudonym."]
+    permission: Annotated[Permission, "Which permission."]
+    state: Annotated[ConsentState, "Where it stands; what was never asked is left out."]
+    valid_until: Annotated[date | None, "The last day for which the consent in effect was given."]
 
 
 @singledispatch
@@ -210,6 +227,17 @@ async def consent_state(
 async def consent_summary(db: Connection, study: str) -> list[ConsentCount]:
     """How many participants' permissions stand how, today (UTC)."""
     return rows_of(ConsentCount, await db.fetch(SUMMARY, study, datetime.now(UTC).date()))
+
+
+async def consent_standings(
+    db: Connection,
+    study: str,
+    participants: Annotated[list[str], "Of these participants; the first two hundred count."],
+) -> list[ParticipantPermission]:
+    """Where the permissions of some participants stand, today (UTC)."""
+    asked = participants[:200]
+    rows = await db.fetch(STANDINGS, study, asked, datetime.now(UTC).date())
+    return rows_of(ParticipantPermission, rows)
 
 
 def turn_in(row: Record) -> Turn:

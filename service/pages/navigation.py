@@ -16,5 +16,6 @@ class Leads(NamedTuple):
 NAVIGATION = (
     Leads("", "Progress", Duty.READ),
     Leads("/log", "Log an action", Duty.READ),
+    Leads("/consent", "Consent", Duty.AUDIT),
     Leads("/audit", "Audit", Duty.AUDIT),
 )

@@ -5,18 +5,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from asyncpg import PostgresConnectionError
 from litestar.datastructures import FormMultiDict
 
 from domain.commands import Refused
 from domain.vocabulary import Channel
+from service.graphql_mutations import NOT_NOW
 from service.pages.visits import Visit
 from service.proposals import commands, proposal
-from service.recorder import RecordUnavailable
-from service.research_record import ALTERED, Crowded, Recorded
-from service.sealing.key_encryption import KeysUnusable
+from service.research_record import ALTERED, Recorded
 
-NOT_NOW = (Crowded, KeysUnusable, RecordUnavailable, OSError, PostgresConnectionError)
 SENT_AT = "select occurred_at from record.event where study = $1 and command_id = $2"
 LATER = (
     "It could not be written down just now. Send it again in a moment: it counts once, however "
