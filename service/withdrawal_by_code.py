@@ -30,6 +30,7 @@ from domain.vocabulary import Channel, Heard, Text
 from domain.withdrawal import ConsentWithdrawn, WithdrawalScope, WithdrawByCode
 from service.recorder import UNREACHABLE, RecordUnavailable
 from service.research_record import Crowded, Proposal, ResearchRecord
+from service.what_is_held import Mine, what_is_held
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base32: no I, L, O or U
 GROUPS, GROUP = 5, 4  # of 5 bits each: 100 random bits
@@ -62,6 +63,12 @@ class Asked(Struct, frozen=True, kw_only=True):
     words: Text | None = None  # anything they want to say
 
 
+class Known(Struct, frozen=True, kw_only=True):
+    """What a participant gives to see what is theirs."""
+
+    code: Annotated[str, Meta(min_length=1, max_length=200)]  # as it stands on the receipt
+
+
 @dataclass(frozen=True)
 class Withdrawn:
     """A withdrawal by code as it stands on record."""
@@ -92,6 +99,11 @@ TOO_MANY = (
 NOT_NOW_SAID = (
     "We could not write your withdrawal down just now, and are sorry. Send it again in a few "
     "minutes: it counts once, however often you send it."
+)
+
+NOT_SHOWN = (
+    "We could not look it up just now, and are sorry. Try again in a few minutes. To withdraw you "
+    "need not wait for it."
 )
 
 
@@ -174,6 +186,16 @@ class Withdrawals:
                 if monotonic() > give_up:
                     raise NotWithdrawn("unavailable", NOT_NOW_SAID) from None
                 await asyncio.sleep(0.2)
+
+    async def show(self, asked: Known, address: str) -> Mine:
+        """What the code's participant agreed to and what is held of them. Raises `NotWithdrawn`."""
+        self._tries.count(address)
+        study, secret = read_code(asked.code)
+        try:
+            study, receipt = await self._receipt(study, secret)
+            return await what_is_held(self._record, study, receipt.participant)
+        except NOT_NOW:
+            raise NotWithdrawn("unavailable", NOT_SHOWN) from None
 
     async def _withdraw(self, typed: str, secret: str, asked: Asked) -> Withdrawn:
         study, receipt = await self._receipt(typed, secret)

@@ -9,6 +9,7 @@ a URL, which logs and histories would keep.
 import base64
 import hashlib
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 import msgspec
@@ -18,29 +19,16 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
 from domain.commands import Refused, read_given
+from domain.consent_states import ConsentState
 from domain.withdrawal import WithdrawalScope
-from service.withdrawal_by_code import Asked, NotWithdrawn, Withdrawals
+from service.what_is_held import STATES, Mine
+from service.withdrawal_by_code import Asked, Known, NotWithdrawn, Withdrawals
 from service.withdrawal_in_words import PERMISSIONS, SCOPES, in_plain_words
 
 BODY_BYTES = 200_000  # 20,000 characters of words, percent-encoded
 STATUS = {"code_unknown": 404, "too_many_tries": 429, "unavailable": 503}
 FORM = "application/x-www-form-urlencoded"
-STYLE = """
-:root { color-scheme: light dark; font: 1.125rem/1.6 system-ui, sans-serif; }
-main { max-width: 38rem; margin: 2rem auto; padding: 0 1rem; }
-label, legend, .hint { display: block; }
-label, legend { font-weight: 600; }
-.hint { opacity: .85; margin: 0; }
-.choice { display: flex; gap: .75rem; align-items: start; margin: .5rem 0; }
-.choice label { font-weight: 400; }
-.choice input { min-width: 1.5rem; min-height: 1.5rem; margin-top: .15rem; }
-input:not([type]), textarea { width: 100%; box-sizing: border-box; font: inherit; padding: .5rem; }
-fieldset { margin: 1.5rem 0; padding: .5rem 1rem; }
-button { font: inherit; font-weight: 600; padding: .75rem 1.5rem; }
-[role=alert] { border-left: .4rem solid #b3261e; padding-left: 1rem; }
-[role=status] { border-left: .4rem solid #1d6f42; padding-left: 1rem; }
-h1 { line-height: 1.2; } h2 { font-size: 1.125rem; }
-"""
+STYLE = (files("service") / "templates" / "withdraw.css").read_text("utf-8")
 STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 HEADERS = {
     "content-security-policy": f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'; "
@@ -49,6 +37,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
 }
+STILL = (ConsentState.GIVEN, ConsentState.RECONSENT_REQUIRED, ConsentState.SUSPENDED)
 TITLE, DONE = "Withdraw from a study", "You have withdrawn"
 
 pages = Environment(
@@ -90,7 +79,24 @@ def withdrawal_routes() -> list[HTTPRouteHandler]:
         }  # fmt: skip
         return Response(msgspec.json.encode(answer), media_type="application/json", headers=HEADERS)
 
-    return [ask, withdraw]
+    @post("/withdraw/mine", include_in_schema=False, status_code=200, request_max_body_size=9_000)
+    async def mine(request: Request[Any, Any, Any]) -> Response[Any]:
+        """What the code's participant agreed to, and what is held of them; nothing is changed."""
+        door: Withdrawals = request.app.state.service.withdrawals
+        address = request.client.host if request.client else ""
+        given = await _form(request)
+        try:
+            found = await door.show(read_given(Known, {"code": given.get("code", "")}), address)
+        except Refused as refused:
+            faults = [reason.message for reason in refused.reasons]
+            return _not_withdrawn(FORM, given, 400, "field_invalid", faults)
+        except NotWithdrawn as fault:
+            return _not_withdrawn(
+                FORM, given, STATUS.get(fault.code, 422), fault.code, [str(fault)]
+            )
+        return _mine(found, given["code"])
+
+    return [ask, withdraw, mine]
 
 
 async def _form(request: Request[Any, Any, Any]) -> dict[str, Any]:
@@ -122,6 +128,15 @@ def _not_withdrawn(
         msgspec.json.encode(answer), status_code=status, media_type="application/json",
         headers=HEADERS | later,
     )  # fmt: skip
+
+
+def _mine(found: Mine, code: str) -> Response[str]:
+    text = pages.get_template("mine.html").render(
+        title="What is yours", style=STYLE, mine=found, code=code, permissions=PERMISSIONS,
+        scopes=SCOPES, states=STATES, usual=WithdrawalScope.NO_FURTHER_ACCESS,
+        agreed=[each.permission for each in found.agreed if each.state in STILL],
+    )  # fmt: skip
+    return Response(text, media_type="text/html", headers=HEADERS)
 
 
 def _page(

@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Response
 from litestar.response import Redirect
 
+from domain.consent_states import ConsentState
 from domain.permissions import Permission
 from projections.consent_standing import consent_standings, consent_summary
 from projections.paging import Window
@@ -39,7 +40,9 @@ async def consent(visit: Visit) -> Response[Any]:
     ]
     return visit.shows(
         "consent.html", title="Consent", people=people.rows, stand=stand,
-        permissions=[each for each in Permission if each in asked], counted=counted,
+        permissions=[each for each in Permission if each in asked],
+        given={each.permission: each.participants for each in counted
+               if each.state is ConsentState.GIVEN},
         address=address, unknown=sought,
         older=people.rows[-1].position if people.rows and people.has_next else None,
         withdrawals=(await visit.ask(withdrawals, window=Window(last=SHOWN))).rows[::-1],

@@ -17,7 +17,6 @@ from litestar.response import Redirect
 from domain.consent import Method
 from domain.documents import DocumentKind
 from domain.membership import Duty
-from domain.permissions import Permission
 from domain.readings import Reading
 from domain.withdrawal import WithdrawalScope
 from projections.approvals import approval_standing
@@ -38,6 +37,15 @@ MOST = 500  # acts of one participant; nobody has signed so many forms
 FORMS = {
     "form_version": (DocumentKind.CONSENT_FORM, "form_sha256"),
     "information_sheet_version": (DocumentKind.INFORMATION_SHEET, "information_sheet_sha256"),
+}
+# What the receipt says to the participant, said of them.
+THEIRS = {
+    each: words.replace("your", "their").replace("of you", "of them").replace("you", "they")
+    for each, words in PERMISSIONS.items()
+}
+REACHES = {
+    each: words.replace(" me", " them").replace("you already have", "is held already")
+    for each, words in SCOPES.items()
 }
 
 
@@ -104,6 +112,13 @@ def _named(visit: Visit) -> str:
 
 
 async def _recorded(visit: Visit, verb: str, form: Filled, said: dict[str, Any]) -> Response[Any]:
+    if when := form.text("when"):
+        try:
+            said["occurred_at"] = datetime.fromisoformat(when).replace(tzinfo=UTC)
+        except ValueError:
+            fault = f"“{when}” is no day and time; give it like 2026-05-09T18:30."
+            form.faults["occurredAt"] = [fault]
+            return await _shown(visit, verb, form)
     answer = await recorded(visit, verb, form, said)
     if answer is None:
         return await _shown(visit, verb, form)
@@ -145,9 +160,7 @@ async def _shown(visit: Visit, verb: str = "", form: Filled | None = None) -> Re
         address=address, then=at is not None or known is not None,
         takes=visit.may(Duty.TAKE_CONSENT), withdraws=visit.may(Duty.WITHDRAW),
         disposes=visit.may(Duty.DISPOSE), held=held.rows, versions=versions,
-        permissions=PERMISSIONS, standing={each.permission for each in drawn.lanes
-                                           if each.standing.state == "given"},
-        all_permissions=list(Permission), scopes=SCOPES,
+        permissions=THEIRS, scopes=REACHES,
         usual_scope=WithdrawalScope.NO_FURTHER_ACCESS, methods=list(Method),
         today=datetime.now(UTC).date(), last_given=given[-1] if given else None,
         sent=verb, form=form or Filled(), fresh=Filled(),
