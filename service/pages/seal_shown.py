@@ -21,19 +21,17 @@ class SealShown:
     cosigned_size: int  # events under the latest checkpoint that anybody cosigned; 0: nobody did
     cosignatures: list[tuple[str, datetime]]  # of that one: by whom, and when
     bundle: str  # where the evidence bundle is
-    refusal: str | None  # why nothing is sealed any more
 
 
 async def seal_shown(visit: Visit) -> SealShown | None:
     """The seal as it stands; None before anything of the study is sealed."""
-    study, seal = visit.study.study, visit.asker.seal
-    async with borrowed(seal.pool) as db:
+    study = visit.study.study
+    async with borrowed(visit.asker.seal.pool) as db:
         latest = await tree_on_record.latest(db, study)
         cosigned = await tree_on_record.best_for(db, study, 1)
     if latest is None:
         return None
     by = [] if cosigned is None else [(each.line.name, each.at) for each in cosigned.cosignatures]
-    refused = [each["message"] for each in seal.refusals() if each["study"] == study]
     return SealShown(
         size=latest.size,
         root=to_base64(latest.root),
@@ -42,5 +40,4 @@ async def seal_shown(visit: Visit) -> SealShown | None:
         cosigned_size=cosigned.size if cosigned and by else 0,
         cosignatures=by,
         bundle=bundle_path(study),
-        refusal=refused[0] if refused else None,
     )
