@@ -123,8 +123,14 @@ EVENT_IDS = "select position, event_id from record.event where study = $1 and po
 RECORD = """
 select coalesce(h.position, 0) as head, p.stopped_at,
     coalesce((select max(position) from record.event where study = $1), 0) as last,
-    coalesce((select position from audit_read where study = $1), 0) as reached
+    coalesce((select position from audit_read where study = $1), 0) as reached,
+    coalesce((select max(size) from record.checkpoint where study = $1), 0) as sealed,
+    k.size as cosigned, k.by
 from (select 1) one
+left join lateral (
+    select size, string_agg(witness, ' and ' order by witness) as by from record.cosignature
+    where study = $1 group by size order by size desc limit 1
+) k on true
 left join record.study_head h on h.study = $1
 left join progress p on p.study = $1 and p.register = 'ethics_audit'
 """
@@ -202,8 +208,7 @@ async def ethics_audit(
         10: "Every item held of who withdrew, with what was decided and the proof: dispositions.",
         12: "The state of one permission at a moment, as known at another: consentState.",
         18: 'Every reading, by whom and of whom: auditTrail(type: "IdentifiableDataRead").',
-        20: f"Read up to event {record['reached']} of {record['head']}: positions, the order of "
-        "recording and readability. What keeps to these, only a sealed record shows.",
+        20: _how_far_it_can_be_told(record),
     }
     answers = {}
     for number, (name, words) in enumerate(QUESTIONS.items(), 1):
@@ -309,7 +314,8 @@ async def _beyond_the_maximum(
 
 def _amiss(record: Record) -> list[Shown]:
     """Question 20: what is wrong with the record now, whatever moment is asked about."""
-    last, head, reached, stopped = (record[n] for n in ("last", "head", "reached", "stopped_at"))
+    last, head, reached = record["last"], record["head"], record["reached"]
+    sealed, stopped = record["sealed"], record["stopped_at"]
     found = []
     if last != head:
         message = f"The record's last event is {last}, its head says {head}."
@@ -317,12 +323,35 @@ def _amiss(record: Record) -> list[Shown]:
     if reached > last:
         message = f"Events after {last} are gone; {reached} had been read."
         found.append(("events_removed", message, last))
+    if sealed > last:
+        message = f"Events after {last} are gone; {sealed} had been sealed."
+        found.append(("sealed_events_removed", message, last))
     if stopped is not None:
         found.append(("event_unreadable", f"Event {stopped} cannot be read.", stopped))
     return [
         Shown(Severity.BREACH.value, code, message, f"event:{position}", [position], None)
         for code, message, position in found
     ]
+
+
+def _how_far_it_can_be_told(record: Record) -> str:
+    """Question 20: what was looked at here, and what tells whether it was changed since."""
+    read = (
+        f"Read up to event {record['reached']} of {record['head']}: positions, the order of "
+        "recording and readability."
+    )
+    if not record["sealed"]:
+        return f"{read} Nothing is sealed yet, so nothing shows whether an event was changed since."
+    cosigned = (
+        f"cosigned up to {record['cosigned']} by {record['by']}"
+        if record["cosigned"]
+        else "cosigned by nobody yet"
+    )
+    return (
+        f"{read} Sealed up to event {record['sealed']}, {cosigned}: checkpoint. Whether these are "
+        "the events that were sealed, unaltered, the evidence bundle shows to who checks it with "
+        "verify.py: evidenceBundle."
+    )
 
 
 async def _event_ids(db: Connection, study: str, rows: list[Shown]) -> dict[int, str]:

@@ -13,6 +13,8 @@ from types import SimpleNamespace
 import asyncpg
 import pytest
 
+from projections.ethics_audit import ethics_audit
+from projections.following import borrowed, registers
 from service.demo_study import STUDY
 from service.sealing import cosigning
 from service.sealing.bundled_study import NothingSealed
@@ -20,6 +22,8 @@ from service.sealing.sealed_fields import Altered
 from tests import attacks
 from tests.attacked_study import Kept, Victim, attacked, sealed_and_accepted
 from tests.recording import in_a_loop
+from tests.registers import follow_all, register_pool
+from tests.sealed_study import WITNESS
 
 # By who has the database, and not the log's key.
 #   bundle      what a bundle shows, with the witness's cosignature or without
@@ -163,6 +167,24 @@ async def test_a_server_whose_clock_was_set_back(
             assert study.found(made) == {"BACKDATED"}
         # Who cosigns by hand says nothing of when an event was not there yet.
         assert study.found(made, last, at_once=False) == set()
+
+
+@in_a_loop
+async def test_the_audit_says_how_far_its_record_is_sealed(kept: Kept) -> None:
+    async with attacked(kept) as study, register_pool(study.database) as registers_pool:
+        await follow_all(registers_pool, [registers()["ethics_audit"]])
+        (end,) = await study.pool.fetch("select position from record.study_head")
+        sealed = f"Sealed up to event {end[0]}, cosigned up to {end[0]} by {WITNESS.name}:"
+        async with borrowed(registers_pool) as db:
+            answer = (await ethics_audit(db, STUDY)).record_integrity
+            assert sealed in str(answer.note)
+            assert answer.findings == []
+            await carry_out("truncated_partly", study)
+            answer = (await ethics_audit(db, STUDY)).record_integrity
+            assert {"events_removed", "sealed_events_removed"} == {f.code for f in answer.findings}
+            await carry_out("seal_destroyed", study)
+            answer = (await ethics_audit(db, STUDY)).record_integrity
+            assert "Nothing is sealed yet" in str(answer.note)
 
 
 async def without_the_key(kept: Kept, attack: str) -> dict[str, set[str]]:
