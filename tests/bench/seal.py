@@ -1,8 +1,9 @@
 """What the seal costs, at a record of a million events: `python -m tests.bench.seal`.
 
 How fast a long record is sealed for the first time; proofs, from the database, at a random event
-and size; how long after its commit an event is sealed, while events come all the time; and appends
-with a sealer beside them against appends without, in turn, with the log that PostgreSQL writes.
+and size; how long after its commit an event is sealed, while events come all the time. And what
+appends cost with a sealer beside them and without, at a fixed rate, in short turns: how long each
+takes, and how much PostgreSQL writes to its log, but for the leaf, which stands in the event's row.
 """
 
 import argparse
@@ -14,11 +15,13 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import asyncpg
 import uvloop
 
+from service import logs
 from service.bell import Bell
 from service.database import open_pool
 from service.recorder import Recorder
@@ -26,15 +29,15 @@ from service.sealing.log_keys import LogKeys
 from service.sealing.merkle_tree import leaf_hash, require_included
 from service.sealing.sealer import Sealer
 from service.sealing.tree_on_record import consistency, inclusion, latest, leaves_between
-from tests.bench.append import ours
-from tests.bench.stage import EVENTS, ROUNDS, STUDY, compare, durable_server, record
+from tests.bench.append import event, new_tags, ours
+from tests.bench.stage import EVENTS, STUDY, durable_server, record
 from tests.conftest import Database, url_of
 
 ON, OFF = "with a sealer", "without"
 CALLERS = 16
 PROOFS = 2_000
-PACED = 200  # events a second while the lag is measured
-GOALS = {"lag": 2.0, "inclusion": 0.001, "appends": 0.95, "log": 1.05}
+PACED = 200  # events a second while lag and appends are measured
+GOALS = {"lag": 2.0, "inclusion": 0.001, "appends": 1.05, "log": 1.05}
 
 LAG = """
 select extract(epoch from min(c.signed_at) - e.recorded_at)::float8 as lag
@@ -43,7 +46,31 @@ where e.study = $1 and e.position > $2
 group by e.position, e.recorded_at
 """
 LAST = "select position from record.study_head where study = $1"
-WRITTEN = "select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"
+NOW = "select pg_current_wal_insert_lsn()::text"
+LEAVES = """
+select sum(length(leaf))::bigint from record.event where study = $1 and position > $2
+"""
+# Bytes of PostgreSQL's log between two moments: all, and what the seal's own tables came to, their
+# indexes and what is kept beside them included. Without whole pages: how many there are is chance.
+WRITTEN = """
+with own as (
+    select oid from pg_class
+    where oid in ('record.tile'::regclass, 'record.checkpoint'::regclass)
+    union
+    select reltoastrelid from pg_class where oid = 'record.tile'::regclass
+), files as (
+    select pg_relation_filenode(oid) as file from own
+    union
+    select pg_relation_filenode(indexrelid) from pg_index where indrelid in (select oid from own)
+), records as (
+    select max(record_length) - sum(block_fpi_length) as record_length, min(relfilenode) as file
+    from pg_get_wal_block_info($1::text::pg_lsn, $2::text::pg_lsn) group by start_lsn
+)
+select
+    (select sum(record_size) from pg_get_wal_stats($1::text::pg_lsn, $2::text::pg_lsn))::float8,
+    (select coalesce(sum(record_length), 0) from records
+        where file in (select file from files))::float8
+"""
 
 
 @asynccontextmanager
@@ -128,39 +155,93 @@ async def lag(db: asyncpg.Connection, recorder: Recorder, seconds: float) -> Non
     tell("an event waits", lags, p99=GOALS["lag"])
 
 
+async def paced(recorder: Recorder, seconds: float) -> list[float]:
+    """Append at a fixed rate, whatever the appends before take; the seconds that each took."""
+    clock = time.perf_counter
+    taken: list[float] = []
+
+    async def append() -> None:
+        began = clock()
+        await recorder.append(STUDY, [event(new_tags(), True)])
+        taken.append(clock() - began)
+
+    began = clock()
+    async with asyncio.TaskGroup() as running:
+        for n in range(round(PACED * seconds)):
+            await asyncio.sleep(began + n / PACED - clock())
+            running.create_task(append())
+    return taken
+
+
+class Turn(NamedTuple):
+    """What a turn came to."""
+
+    median: float  # seconds of an append
+    p99: float
+    written: float  # bytes of PostgreSQL's log for an event, but for its leaf
+    own: float  # and of these, the seal's
+
+
 async def appends(
-    server: str, database: Database, recorder: Recorder, bell: Bell, folder: Path, seconds: float
+    server: str,
+    database: Database,
+    recorder: Recorder,
+    bell: Bell,
+    folder: Path,
+    turns: int,
+    seconds: float,
 ) -> None:
-    """Appends a second, and bytes of PostgreSQL's log for each, with a sealer and without."""
+    """Appends with a sealer and without, in turn, at a fixed rate."""
     name = urlsplit(database.service_url).path.strip("/")
     db = await asyncpg.connect(url_of(server, name, urlsplit(server).username or ""))
-    rounds, written = [], []
+    await db.execute("create extension pg_walinspect")
 
-    async def side() -> tuple[float, float]:
-        before = await db.fetchval(WRITTEN)
-        rate = await ours(recorder, seconds, CALLERS, of_command=True)
-        return rate, float(await db.fetchval(WRITTEN) - before) / (rate * seconds)
+    async def turn(sealed: bool) -> Turn:
+        before, last = await db.fetchval(NOW), await db.fetchval(LAST, STUDY)
+        taken = sorted(await paced(recorder, seconds))
+        if sealed:
+            await sealed_at_last(db, await db.fetchval(LAST, STUDY))
+        (row,) = await db.fetch(WRITTEN, before, await db.fetchval(NOW))
+        events, p99 = len(taken), taken[int(len(taken) * 0.99)]
+        written = row[0] - await db.fetchval(LEAVES, STUDY, last)
+        return Turn(statistics.median(taken), p99, written / events, row[1] / events)
 
-    for number in range(ROUNDS):
-        got: dict[str, tuple[float, float]] = {}
-        for name in (ON, OFF) if number % 2 else (OFF, ON):
-            await db.execute("checkpoint")  # so that each side writes whole pages alike
-            if name == ON:
+    got: dict[str, list[Turn]] = {ON: [], OFF: []}
+    await paced(recorder, seconds)
+    for number in range(turns):
+        for side in (ON, OFF) if number % 2 else (OFF, ON):
+            if side == ON:
                 async with sealing(database, folder, bell):
                     await sealed_at_last(db, await db.fetchval(LAST, STUDY))  # the other side's
-                    got[name] = await side()
+                    got[side].append(await turn(True))
             else:
-                got[name] = await side()
-        rounds.append({name: got[name][0] for name in (ON, OFF)})
-        written.append(got[ON][1] / got[OFF][1])
+                got[side].append(await turn(False))
     await db.close()
-    compare(f"{CALLERS} callers append", rounds, ON, {OFF: GOALS["appends"]})
-    more = statistics.median(written)
-    met = "met" if more <= GOALS["log"] else "NOT MET"
-    print(f"  PostgreSQL's log for each event: {more:.3f} times (goal {GOALS['log']:g}: {met})")
+    print(f"\nAppends, {PACED} a second, {turns} turns of {seconds:g} s each")
+    for side, found in got.items():
+        median, p99, written, own = (statistics.median(each) for each in zip(*found, strict=True))
+        print(
+            f"  {side:<14}   median {median * 1_000:7.3f} ms   p99 {p99 * 1_000:8.3f} ms   "
+            f"PostgreSQL's log besides the leaf {written:6,.0f} bytes, the seal's {own:4,.0f}"
+        )
+    pairs = zip(got[ON], got[OFF], strict=True)
+    told("an append's median", [on.median / off.median for on, off in pairs], GOALS["appends"])
+    shares = [each.written / (each.written - each.own) for each in got[ON]]
+    told("PostgreSQL's log", shares, GOALS["log"])
 
 
-async def measure(server: str, database: Database, events: int, seconds: float) -> None:
+def told(what: str, ratios: list[float], goal: float) -> None:
+    """Print the median of what a sealer makes of it in each turn, the quartiles, and the goal."""
+    low, ratio, high = statistics.quantiles(ratios)
+    met = "met" if ratio <= goal else "NOT MET"
+    print(
+        f"  {what:<20}   {ratio:.3f} times with a sealer (goal {goal:g}: {met})"
+        f"   half of the turns: {low:.3f} to {high:.3f}",
+        flush=True,
+    )
+
+
+async def measure(server: str, database: Database, events: int, turns: int, seconds: float) -> None:
     recorder, bell = Recorder(database.service_url), Bell()
     recorder.on_append(bell.ring)
     await recorder.start()
@@ -171,8 +252,8 @@ async def measure(server: str, database: Database, events: int, seconds: float) 
             taken = await sealed_at_last(db, events)
             print(f"A record of {events:,} events is sealed: {events / taken:,.0f} events a second")
             await proofs(db, events)
-            await lag(db, recorder, 10 * seconds)
-        await appends(server, database, recorder, bell, folder, seconds)
+            await lag(db, recorder, 20)
+        await appends(server, database, recorder, bell, folder, turns, seconds)
     await db.close()
     await recorder.stop()
 
@@ -180,10 +261,12 @@ async def measure(server: str, database: Database, events: int, seconds: float) 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=EVENTS, help="of the record")
-    parser.add_argument("--seconds", type=float, default=2.0, help="of each side in each round")
+    parser.add_argument("--turns", type=int, default=20, help="of appends, each side")
+    parser.add_argument("--seconds", type=float, default=4.0, help="of a turn")
     asked = parser.parse_args()
+    logs.configure("json", "warning")
     with durable_server() as server, record(server, asked.events) as database:
-        uvloop.run(measure(server, database, asked.events, asked.seconds))
+        uvloop.run(measure(server, database, asked.events, asked.turns, asked.seconds))
 
 
 if __name__ == "__main__":
