@@ -188,6 +188,21 @@ async def withheld(db: asyncpg.Connection) -> Touched:
     return [one["position"]]
 
 
+async def erased_unasked(db: asyncpg.Connection) -> Touched:
+    """Everything sealed about somebody is gone, and an erasure put in that nobody asked for."""
+    (end,) = await _put_in(db, uuid4())
+    await db.execute(
+        f"update {EVENT} set type = 'SubjectErased', payload = $1 where position = $2",
+        b'{"ground":"consent_withdrawn","participant":"P-17"}', end,
+    )  # fmt: skip
+    leaf = await db.fetchval(f"select leaf from {EVENT} where position = $1", end)
+    await _set_leaf(db, end, [*leaf.decode().split("\n")[:-1], "erase participant:P-17", ""])
+    await _rewrite(db, end, {3: "SubjectErased/1"})
+    await make_leaves_fit(db, [end])
+    await db.execute(f"delete from {PARTS} where 'participant:P-17' = any (subjects)")
+    return []
+
+
 async def unerased(db: asyncpg.Connection) -> Touched:
     """A ciphertext about somebody who was erased is put back, from a copy."""
     await db.execute(

@@ -54,6 +54,7 @@ swapped          | MOVED                          | -           | =             
 moved            | MOVED                          | -           | =               | =
 altered          | CIPHERTEXT                     | -           | =               | =
 withheld         | WITHHELD                       | -           | =               | =
+erased_unasked   | WITHHELD                       | -           | -               | -
 unerased         | UNERASED                       | -           | =               | =
 note_altered     | QUORUM ROOT SIGNATURE UNSIGNED | -           | -               | -
 seal_destroyed   | NothingSealed                  | -           | -               | -
@@ -87,6 +88,7 @@ swapped          | -              | FORKED      | QUORUM WitnessContradicts
 moved            | -              | FORKED      | QUORUM WitnessContradicts
 altered          | -              | FORKED      | QUORUM WitnessContradicts
 withheld         | -              | FORKED      | QUORUM WitnessContradicts
+erased_unasked   | -              | -           | -
 unerased         | UNERASED       | -           | -
 """
 FROM_THE_BACKUP = ("restored", "forked")
