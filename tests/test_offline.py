@@ -313,3 +313,34 @@ def test_pages_for_logging_have_no_barriers_and_ask_nobody_else(
         "fetch('/s/maize/app.webmanifest').then((a) => a.json()).then(arguments[0])"
     )
     assert (told["start_url"], told["display"]) == (LIST, "standalone")
+
+
+def test_a_browser_without_scripts_logs_all_the_same(hall: Field, browser: Chrome) -> None:
+    devtools: Any = browser
+    devtools.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    sign_in(browser, hall, "fay")
+    browser.get(f"{hall.url}/s/maize/log/receiveComplaint")
+    assert "needs a connection" in browser.find_element(By.TAG_NAME, "main").text
+    send(browser)  # the offset is that of the service: everything else stands there
+    has(browser, "On record as")
+    browser.get(hall.url + FORM)
+    browser.find_element(By.CSS_SELECTOR, "button.add[value=payments]").send_keys(Keys.ENTER)
+    WebDriverWait(browser, PATIENCE).until(lambda b: b.find_elements(By.ID, "payments.0.amount"))
+    browser.find_element(By.ID, "payments.0.amount").send_keys("ten")
+    send(browser)
+    has(browser, "Not on record yet")
+    said = browser.find_element(By.CSS_SELECTOR, ".notice ul").text
+    assert "Participants is missing: fill it in." in said
+    assert "Write a number from 1 to 100,000,000." in said
+    assert browser.find_element(By.ID, "payments.0.amount").get_property("value") == "ten"
+
+
+def test_signing_out_forgets_the_pages_that_were_kept(hall: Field, browser: Chrome) -> None:
+    kept = "caches.open('parcycle-pages').then((c) => c.keys()).then((k) => arguments[0](k.length))"
+    sign_in(browser, hall, "fay")
+    keep_forms(browser, hall)
+    assert browser.execute_async_script(kept) > 20
+    browser.find_element(By.CSS_SELECTOR, ".menu summary").send_keys(Keys.ENTER)
+    browser.find_element(By.CSS_SELECTOR, "form[action='/sign-out'] button").send_keys(Keys.ENTER)
+    WebDriverWait(browser, PATIENCE).until(lambda b: b.find_elements(By.ID, "token"))
+    assert browser.execute_async_script(kept) == 0

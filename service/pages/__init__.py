@@ -25,6 +25,7 @@ from service.pages.doors import door_routes
 from service.pages.live import live
 from service.pages.log import log, log_form, log_sent
 from service.pages.offline import manifest, worker
+from service.pages.papers import paper_sent, papers
 from service.pages.progress import progress
 from service.pages.static_files import static_file
 
@@ -34,5 +35,5 @@ __all__ = ["page_routes"]
 def page_routes(demo: DemoIssuer | None) -> Sequence[HTTPRouteHandler]:
     """Serves every page, and what they are made of."""
     reading = [progress, cycle_page, *DESK]
-    logging = [log, log_form, log_sent, manifest, worker]
+    logging = [log, log_form, log_sent, papers, paper_sent, manifest, worker]
     return [*door_routes(demo), static_file, live, *reading, *logging]

@@ -19,7 +19,9 @@ from markupsafe import Markup, escape
 from domain.commands import Command, Refused
 from domain.conditions import Reason
 from domain.vocabulary import Channel, Phase
+from domain.voting import CastBallot
 from projections.activity_feed import activity_feed
+from projections.ballot_register import Ballot, BallotState, ballots
 from projections.paging import Window
 from service.erasing import CannotErase
 from service.graphql_mutations import NOT_NOW
@@ -42,6 +44,7 @@ PHASES = (
     Phase.PLAN, Phase.ACT, Phase.OBSERVE, Phase.REFLECT, Phase.SHARE, Phase.RECONNAISSANCE,
     Phase.CONSENT, Phase.ETHICS, Phase.STUDY,
 )  # fmt: skip
+BOXES = 20  # ballots whose papers can be typed in, the newest
 NOT_RECORDED = (
     "The record could not be written just now. Nothing is lost: send it once more as it is. If it "
     "was recorded after all, it is not recorded twice."
@@ -66,13 +69,17 @@ async def log(visit: Visit) -> Response[Any]:
         if visit.may(command.DUTY):
             said = first_line(command).partition("\n")[0]
             offered[command.EVENT.PHASE].append((verb, title_of(command), said))
+    boxes: list[Ballot] = []
+    if visit.may(CastBallot.DUTY):
+        for state in (BallotState.OPEN, BallotState.CLOSED):
+            boxes += (await visit.ask(ballots, window=Window(last=BOXES), state=state)).rows
     recorded = visit.parameters.get("recorded", "")
     line = None
     if recorded.isascii() and recorded.isdigit() and len(recorded) < 19:
         window = Window(first=1, after=int(recorded) + 1)
         line = next(iter((await visit.ask(activity_feed, window=window)).rows), None)
     return visit.shows(
-        "log.html", title="Log an action", line=line, **kept(),
+        "log.html", title="Log an action", line=line, boxes=boxes, **kept(),
         offered={phase: each for phase, each in offered.items() if each},
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ from service.pages.visits import Visit, study_page
 # What pages for logging are made of, besides what the browser says it loaded for them.
 PARTS = (
     "page.css", "log.css", "page.js", "live.js", "log.js", "outbox.js", "outbox_shown.js",
-    "icon.svg", "fonts/atkinson.woff2", "fonts/newsreader.woff2",
+    "papers.js", "icon.svg", "fonts/atkinson.woff2", "fonts/newsreader.woff2",
 )  # fmt: skip
 # The worker speaks to this host alone; its own policy counts, not that of the pages.
 HEADERS = {
