@@ -84,27 +84,37 @@ left join lateral (
     from taking_part t where t.study = e.study and t.participant = e.participant
 ) t on true
 ) participant_shown"""
-# A group of which nobody took part is shown too: its voice is the one that is missing.
+# A group of which nobody took part is shown too: its voice is the one that is missing. Whoever took
+# part is added up first: there are many more ways of taking part than people in a phase.
 PARTICIPATION = f"""
+with paid as (
+    select e.in_group, p.phase, p.currency, sum(p.payments)::int payments,
+        sum(p.amount)::bigint amount
+    from participant_paid p join enrolment e on e.study = $1 and e.participant = p.participant
+    where p.study = $1 and ($2::text is null or p.cycle = $2)
+    group by e.in_group, p.phase, p.currency
+)
 select g.in_group as "group", g.enrolled, t.phase, coalesce(t.people, 0) people,
     {", ".join(f"coalesce(t.{part}, 0) {part}" for part in PARTS)},
     array(
-        select row(p.currency, sum(p.payments)::int, sum(p.amount)::bigint)
-        from participant_paid p
-        join enrolment e on e.study = p.study and e.participant = p.participant
-        where p.study = $1 and e.in_group is not distinct from g.in_group and p.phase = t.phase
-        and ($2::text is null or p.cycle = $2)
-        group by p.currency order by p.currency
+        select row(p.currency, p.payments, p.amount) from paid p
+        where p.in_group is not distinct from g.in_group and p.phase = t.phase order by p.currency
     ) paid
 from (
     select in_group, count(*)::int enrolled from enrolment
     where study = $1 and ($4::text is null or in_group = $4) group by in_group
 ) g
 left join (
-    select e.in_group, t.phase, count(distinct t.participant)::int people, {TIMES}
-    from taking_part t join enrolment e on e.study = t.study and e.participant = t.participant
-    where t.study = $1 and ($2::text is null or t.cycle = $2) and ($3::text is null or t.phase = $3)
-    group by e.in_group, t.phase
+    select e.in_group, p.phase, count(*)::int people,
+        {", ".join(f"sum(p.{part})::int {part}" for part in PARTS)}
+    from (
+        select participant, phase, {TIMES} from taking_part
+        where study = $1 and ($2::text is null or cycle = $2)
+            and ($3::text is null or phase = $3)
+        group by participant, phase
+    ) p
+    join enrolment e on e.study = $1 and e.participant = p.participant
+    group by e.in_group, p.phase
 ) t on t.in_group is not distinct from g.in_group
 order by g.in_group nulls last, t.phase
 """

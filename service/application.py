@@ -33,6 +33,7 @@ from service.graphql_withdrawal import open_to_anyone
 from service.identity import DemoIssuer, Identity, KeysUnknown, NotIdentified
 from service.logs import places, with_request_id
 from service.pages import page_routes
+from service.pages.answers import Answers
 from service.pages.doors import COOKIE
 from service.pages.live import LiveStudies
 from service.pages.visits import fault_page
@@ -60,6 +61,7 @@ class Service:
     readings: Readings
     withdrawals: Withdrawals
     live: LiveStudies
+    answers: Answers
     seal: Seal
 
     def asker(self, member: str, connection: Connection) -> Asker:
@@ -117,7 +119,7 @@ async def running(store: Store, *, project: bool) -> AsyncIterator[Service]:
         readings.start()
         stack.push_async_callback(readings.stop)
         seal = await stack.enter_async_context(sealing(store, bell, record.texts.origin))
-        yield Service(record, pool, bell, readings, Withdrawals(record), live, seal)
+        yield Service(record, pool, bell, readings, Withdrawals(record), live, Answers(), seal)
 
 
 async def prepare_registers(database_url: str) -> None:

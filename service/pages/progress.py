@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
 from litestar import Response
 
@@ -20,6 +20,7 @@ from projections.reflections import Reflection, reflections
 from projections.spiral import SpiralPart, Turn, spiral, study_so_far, turns
 from service.pages.spiral_picture import (
     LETTERS,
+    Picture,
     TurningPoint,
     parts_for,
     picture,
@@ -89,7 +90,7 @@ async def progress(visit: Visit) -> Response[Any]:
         first_day=whole.first_day or today,
         so_far=so_far,
         days=(until - visit.study.opened_at.date()).days + 1,
-        picture=picture(shown, parts, [point for point, _ in letters]),
+        picture=await _picture(visit, on, shown, parts, [point for point, _ in letters]),
         quarters=QUARTERS,
         rows=_rows(shown, parts),
         phases=CYCLE_PHASES,
@@ -103,6 +104,21 @@ async def progress(visit: Visit) -> Response[Any]:
         consent=consent,
         audits=visit.may(Duty.AUDIT),
     )
+
+
+async def _picture(
+    visit: Visit,
+    on: date | None,
+    shown: Sequence[Turn],
+    parts: Sequence[SpiralPart],
+    points: Sequence[TurningPoint],
+) -> Picture:
+    """The picture, drawn once for everybody who looks at it."""
+
+    async def drawn() -> Picture:
+        return picture(shown, parts, points)
+
+    return cast(Picture, await visit.shared("spiral", ("picture", on, *points), drawn))
 
 
 async def _nothing() -> None:

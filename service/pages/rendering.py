@@ -81,7 +81,7 @@ def rendered(
 # What the layout shows on the pages of no study.
 OUTSIDE: dict[str, Any] = {
     "study": None, "member": "", "role": None, "navigation": (), "position": None,
-    "seal": None, "unsealed": None,
+    "sealed": None, "unsealed": None,
 }  # fmt: skip
 
 

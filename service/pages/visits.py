@@ -7,6 +7,7 @@ data goes on record in the same way: nobody sees more on a page than by a query.
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
@@ -18,13 +19,14 @@ from litestar.handlers import HTTPRouteHandler
 
 from domain.membership import MAY, Duty, Role
 from domain.vocabulary import Personal, marked
-from projections.following import borrowed, position_of
+from projections.following import POSITIONS, borrowed
 from projections.paging import Window
 from projections.study_register import Study
 from projections.study_register import study as study_of
 from service.asking import Asker
 from service.graphql_queries import note_reading
 from service.graphql_types import personal_text
+from service.pages.answers import Answers
 from service.pages.navigation import NAVIGATION
 from service.pages.rendering import rendered
 from service.recorder import UNREACHABLE, RecordUnavailable
@@ -50,8 +52,13 @@ class Visit:
     asker: Asker
     study: Study
     role: Role
-    position: int  # everything up to here has been taken in when the page is put together
+    positions: dict[str, int]  # what each register has taken in when the page is put together
     seal: Sealed | None  # the latest signed checkpoint of the record
+
+    @property
+    def position(self) -> int:
+        """Everything up to here is on the page; what comes later, its stream tells."""
+        return self.positions.get("activity_feed", 0)
 
     @property
     def parameters(self) -> dict[str, str]:
@@ -68,13 +75,28 @@ class Visit:
         A question of pages is asked with its `window`; left out, it is the first page.
         """
         module = sys.modules[question.__module__]
-        study = self.study.study
+        study, register = self.study.study, question.__module__.rpartition(".")[2]
         self.asker.allow(study, getattr(module, "READ_BY", Duty.READ))
-        await self.asker.wait_for(question.__module__.rpartition(".")[2], study)
-        async with borrowed(self.asker.registers) as db:
-            answer = await question(db, study, **given)
+        await self.asker.wait_for(register, study)
+
+        async def asked() -> Any:
+            async with borrowed(self.asker.registers) as db:
+                return await question(db, study, **given)
+
+        key = (register, question.__name__, *sorted(given.items()))
+        answer = await self.shared(register, key, asked)
         note_reading(self.asker, study, getattr(module, "READING", None), answer)
         return answer
+
+    async def shared(
+        self, register: str, key: tuple[object, ...], make: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        """What is made of a register's rows, for everybody who asks for the same."""
+        wanted = self.asker.at_least.get(self.study.study, 0)
+        position = max(self.positions.get(register, 0), wanted)
+        answers: Answers = self.request.app.state.service.answers
+        today = datetime.now(UTC).date()
+        return await answers.of((self.study.study, today, *key), position, make, exact=wanted > 0)
 
     async def personal(self, row: Any, name: str) -> str | None:
         """A personal text of a register's row, for those who may read it; that goes on record."""
@@ -96,7 +118,7 @@ class Visit:
         return rendered(
             self.request, template, status, title=title, visit=self, study=self.study,
             member=self.asker.member, role=self.role, navigation=links, position=self.position,
-            seal=self.seal, unsealed=self._refusal(), **context,
+            sealed=self.seal, unsealed=self._refusal(), **context,
         )  # fmt: skip
 
     def _refusal(self) -> str | None:
@@ -170,18 +192,18 @@ async def _visit(request: Request[Any, Any, Any]) -> Visit:
     at_least = request.query_params.get("at_least", "")
     asker.wants(study, int(at_least) if at_least.isascii() and at_least.isdigit() else None)
     await asker.wait_for("study_register", study)
-    # Before anything else is read: what comes later, the page's stream tells.
-    position = await position_of(asker.registers, "activity_feed", study)
     async with borrowed(asker.registers) as db:
+        rows = await db.fetch(POSITIONS, study)
         found = await study_of(db, study)
     async with borrowed(asker.seal.pool) as db:
         seal = await latest(db, study)
+    positions = {each["register"]: each["position"] for each in rows}
     role = asker.roles[study]
     if found is None or role is None:  # it was opened a moment ago
         raise GraphQLError(
             "The study is being opened: ask again.", extensions={"code": "NOT_THERE_YET"}
         )
-    return Visit(request, asker, found, role, position, seal)
+    return Visit(request, asker, found, role, positions, seal)
 
 
 def faulty(request: Request[Any, Any, Any], status: int, message: str) -> Response[Any]:
