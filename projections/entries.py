@@ -84,7 +84,7 @@ def _read(study: str, rows: Iterable[Record]) -> list[Entry]:
     for row in rows:
         try:
             found.append(_entry(study, row))
-        except (older_events.Unreadable, msgspec.DecodeError) as fault:
+        except Exception as fault:  # whatever it is, it is this event's: the others can be read
             raise Unreadable(study, row["position"], fault) from fault
     return found
 

@@ -111,10 +111,12 @@ def during(
 ) -> dict[str, datetime | None]:
     """Filters for a moment on or between two days (UTC), both included."""
 
-    def midnight(day: date | None, later: timedelta = timedelta()) -> datetime | None:
-        return None if day is None else datetime.combine(day, time(), UTC) + later
+    def midnight(day: date | None) -> datetime | None:
+        return None if day is None else datetime.combine(day, time(), UTC)
 
-    return {f"{column} >=": midnight(since), f"{column} <": midnight(until, timedelta(days=1))}
+    # The calendar's last day has no next one, and excludes nothing.
+    after = None if until in (None, date.max) else until + timedelta(days=1)
+    return {f"{column} >=": midnight(since), f"{column} <": midnight(after)}
 
 
 def _where(filters: Mapping[str, Any]) -> tuple[str, list[Any]]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import strawberry
 import structlog
+from asyncpg import CharacterNotInRepertoireError
 from graphql import (
     ExecutionResult,
     GraphQLError,
@@ -157,6 +158,11 @@ def internal(error: Exception, **where: str | None) -> GraphQLError:
             "The database cannot be reached just now. Ask again in a moment; follow events from "
             "the last position that you have.",
             extensions={"code": "UNAVAILABLE"},
+        )
+    if isinstance(error, CharacterNotInRepertoireError):
+        return GraphQLError(
+            "A text that was asked for has a character that no text on record can have (U+0000).",
+            extensions={"code": "VALUE_IMPOSSIBLE"},
         )
     frames = traceback.extract_tb(error.__traceback__)[-6:]
     log.error(

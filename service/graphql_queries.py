@@ -156,6 +156,11 @@ def as_field(
     return field
 
 
+def a_position(said: str) -> bool:
+    """Whether it is a number that a position can be: less than 64 bits."""
+    return said.isascii() and said.isdigit() and len(said) < 19
+
+
 def window_of(given: dict[str, Any]) -> Window:
     """The window asked for. Raises a GraphQLError for a cursor or a size that is none."""
     for name in ("first", "last"):
@@ -166,7 +171,7 @@ def window_of(given: dict[str, Any]) -> Window:
     cursors = {}
     for name in ("after", "before"):
         cursor = given[name]
-        if cursor is not None and not (cursor.isascii() and cursor.isdigit() and len(cursor) < 19):
+        if cursor is not None and not a_position(cursor):
             raise GraphQLError(f"{name}: {cursor!r} is no cursor; take one from an edge.")
         cursors[name] = None if cursor is None else int(cursor)
     return Window(given["first"], cursors["after"], given["last"], cursors["before"])
@@ -269,7 +274,7 @@ async def node_for(asker: Asker, id_: str, at_least: int | None) -> Any:
         return None
     if kind == "Event":
         asker.allow(study, Duty.AUDIT)
-        event = await event_at(asker, study, int(key)) if key.isdigit() else None
+        event = await event_at(asker, study, int(key)) if a_position(key) else None
         if event is not None:
             asker.has_read(study, Reading.AUDIT, tagged(event.tags))
         return event

@@ -1,6 +1,7 @@
 """What was sent becomes a proposal: one reading for GraphQL and files, every fault at once."""
 
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
 from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
@@ -13,6 +14,8 @@ from domain.commands import Command, Occasion, Refused, all_commands, command_ty
 from domain.conditions import Reason
 from domain.vocabulary import Channel, MemberId, Phase, StudyId, Text
 from service.research_record import Proposal
+
+FIRST_YEAR, LAST_YEAR = 1900, 2999
 
 
 class GivenOccasion(Struct, frozen=True, kw_only=True):
@@ -66,7 +69,9 @@ def proposal(
         event = read_given(command.EVENT, content, derived=not command.OFFERED)
     except Refused as refused:
         faults += refused.reasons
-    if occasion is None or event is None:
+    faults += out_of_time(occasion)
+    faults += out_of_time(event)
+    if faults or occasion is None or event is None:
         raise Refused(faults)
     return Proposal(
         command=command,
@@ -85,6 +90,27 @@ def proposal(
             request_id=get_contextvars().get("request_id"),
         ),
     )
+
+
+def out_of_time(value: Any, path: str = "") -> Iterable[Reason]:
+    """A reason for each day or moment that no study can mean, anywhere within the value.
+
+    Years at the ends of the calendar are slips of the pen or stand for "for ever", and to reckon
+    with them goes over those ends.
+    """
+    if isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from out_of_time(getattr(value, name), f"{path}.{name}" if path else name)
+    elif isinstance(value, list | tuple):
+        for n, part in enumerate(value):
+            yield from out_of_time(part, f"{path}.{n}")
+    elif isinstance(value, date) and not FIRST_YEAR <= value.year <= LAST_YEAR:
+        yield Reason(
+            code="field_invalid",
+            message=f"{path}: The year must be from {FIRST_YEAR} to {LAST_YEAR}, not {value.year}; "
+            "where there is no end, leave it out.",
+            path=path,
+        )
 
 
 def in_camel_case(path: str) -> str:

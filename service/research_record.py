@@ -211,7 +211,10 @@ class ResearchRecord:
             cited: list[int | None] = []
             try:
                 command.execute()
-                cited = [command.approval(), *command.consents()]
+                cause = command.occasion.caused_by
+                if cause is not None and cause > head + len(decided):
+                    raise Refused([_no_cause(study, cause)])
+                cited = [command.approval(), *command.consents(), cause]
             except Refused as refusal:
                 refused, cited = refusal, [reason.decided_by for reason in refusal.reasons]
             if any(position is not None and position > head for position in cited):
@@ -329,6 +332,14 @@ TOO_MUCH = Reason(
     code="names_too_much",
     message="It names more than one event can hold; record it in several, with fewer in each.",
 )
+
+
+def _no_cause(study: str, position: int) -> Reason:
+    return Reason(
+        code="cause_unknown",
+        message=f"No event stands at position {position} of {study}; name one that is on record.",
+        path="causedBy",
+    )
 
 
 def digest(proposal: Proposal) -> bytes:

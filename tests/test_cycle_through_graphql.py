@@ -1,5 +1,6 @@
 """A researcher logs a cycle through GraphQL and reads it back: plan, act, observe, reflect."""
 
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -109,6 +110,52 @@ def test_bad_input_is_told_apart(service: Service) -> None:
         "/graphql", content=b'{"query":"\xff"}', headers={"content-type": "application/json"}
     )
     assert not_utf8.status_code == 400
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"])
+def test_a_moment_at_the_calendars_end_is_a_slip_of_the_pen(service: Service, at: str) -> None:
+    ana = service.as_("ana")
+    prepare(ana)
+    answer = ana.send("stateConcern", at, concern="damp", title="Damp")
+    (reason,) = answer["reasons"]
+    assert (reason["code"], reason["path"]) == ("field_invalid", "occurredAt")
+    assert "The year must be from 1900 to 2999, not 1;" in reason["message"]
+    consent: dict[str, Any] = {
+        "participant": "p-1", "permissions": ["ARCHIVE"], "formVersion": "2",
+    }  # fmt: skip
+    for field in ("validUntil", "withdrawBy"):
+        answer = ana.send("grantConsent", "2026-01-08T10:00Z", **consent, **{field: "9999-12-31"})
+        assert [(r["code"], r["path"]) for r in answer["reasons"]] == [("field_invalid", field)]
+    assert ana.record("stateConcern", "2026-02-01T09:00Z", concern="damp", title="Damp") == 8
+
+
+def test_what_is_said_to_have_led_to_it_is_on_record(service: Service) -> None:
+    ana = service.as_("ana")
+    prepare(ana)
+    given = {"concern": "damp", "title": "Damp"}
+    assert ana.refused("stateConcern", "2026-02-01T09:00Z", **given, causedBy=8) == [
+        "cause_unknown"
+    ]
+    assert ana.record("stateConcern", "2026-02-01T09:00Z", **given, causedBy=7) == 8
+
+
+def test_questions_that_nothing_can_answer_are_no_fault_of_the_service(service: Service) -> None:
+    ana = service.as_("ana")
+    prepare(ana)
+    node = "query($of: ID!) { node(id: $of) { id } }"
+    for key in ("Event:maize/²", "Event:maize/99999999999999999999", "Event:maize/-1"):
+        assert ana.ask(node, of=b64encode(key.encode()).decode()) == {"node": None}
+    trail = 'query($tag: String!) { study(id: "maize") { auditTrail(tag: $tag) { totalCount } } }'
+    for query, variables in (
+        (node, {"of": b64encode(b"Workshop:maize/a\0b").decode()}),
+        ("query($of: ID!) { study(id: $of) { title } }", {"of": "a\0b"}),
+        (trail, {"tag": "a\0b"}),
+    ):
+        (error,) = ana.post(query, **variables).json()["errors"]
+        assert error["extensions"]["code"] == "VALUE_IMPOSSIBLE"
+    ever = """query($at: Int) { study(id: "maize", atLeast: $at) {
+        auditTrail(since: "0001-01-01", until: "9999-12-31") { totalCount } } }"""
+    assert ana.ask(ever, at=7)["study"]["auditTrail"]["totalCount"] >= 7
 
 
 def test_many_at_once_are_each_answered_and_may_rest_on_one_another(service: Service) -> None:

@@ -5,10 +5,12 @@ import multiprocessing
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
 from itertools import islice, pairwise
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 
 from domain.cycles import CycleOpened
@@ -173,7 +175,11 @@ def test_a_projection_that_raises_stops_there_alone_and_goes_on_once_mended(
     run(story())
 
 
-def test_it_is_tried_again_only_a_little_later(database: Database) -> None:
+def test_it_is_tried_again_only_a_little_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(following, "TRY_AGAIN", 600)
+
     def project(event: ResearchEvent, entry: Entry, write: Writes) -> None:
         raise KeyError
 
@@ -232,6 +238,31 @@ def test_an_event_of_a_later_release_stops_only_those_that_read_it(database: Dat
             assert (register, at) == ("counted", 21)
             assert error.startswith("Unreadable in _read, entries.py:")
             assert await position_of(pool, "cycles", STUDY) == 22
+
+    run(story())
+
+
+def test_an_event_that_cannot_be_read_at_all_stops_only_those_that_read_it(
+    database: Database,
+) -> None:
+    """The first moment of the calendar goes on record as -infinity, and has no time zone."""
+    envelope = b'{"role":"viewer","phase":"act","channel":"api"}'
+    never = msgspec.structs.replace(
+        draft("ConcernStated", payload=b'{"concern":"c","title":"t"}', envelope=envelope),
+        occurred_at=datetime.min.replace(tzinfo=UTC),
+    )
+
+    async def story() -> None:
+        async with studied(database, 20) as (recorder, pool):
+            await recorder.append(STUDY, [never])
+            among = [counting(), counting(count, "cycles", ["CycleOpened"])]
+            follower = Following(pool, among, lambda stopped: None, lambda batch: None)
+            while await follower.go_on():
+                pass
+            ((register, _, at, error),) = await stopped_registers(pool)
+            assert (register, at) == ("counted", 21)
+            assert error.startswith("Unreadable in _read, entries.py:")
+            assert await position_of(pool, "cycles", STUDY) == 21
 
     run(story())
 
