@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import strawberry
 import structlog
-from asyncpg import CharacterNotInRepertoireError
+from asyncpg import CharacterNotInRepertoireError, DataError
 from graphql import (
     ExecutionResult,
     GraphQLError,
@@ -159,9 +159,11 @@ def internal(error: Exception, **where: str | None) -> GraphQLError:
             "the last position that you have.",
             extensions={"code": "UNAVAILABLE"},
         )
-    if isinstance(error, CharacterNotInRepertoireError):
+    if type(error) in (CharacterNotInRepertoireError, DataError):  # the latter: cannot be sent
+        log.warning("graphql_value_impossible", error=type(error).__name__, **where)
         return GraphQLError(
-            "A text that was asked for has a character that no text on record can have (U+0000).",
+            "Nothing on record can be what was asked for: a text with the character U+0000, or a "
+            "moment beyond the calendar's ends.",
             extensions={"code": "VALUE_IMPOSSIBLE"},
         )
     frames = traceback.extract_tb(error.__traceback__)[-6:]

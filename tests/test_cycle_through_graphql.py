@@ -146,10 +146,16 @@ def test_questions_that_nothing_can_answer_are_no_fault_of_the_service(service: 
     for key in ("Event:maize/²", "Event:maize/99999999999999999999", "Event:maize/-1"):
         assert ana.ask(node, of=b64encode(key.encode()).decode()) == {"node": None}
     trail = 'query($tag: String!) { study(id: "maize") { auditTrail(tag: $tag) { totalCount } } }'
+    state = """query($at: DateTime!) { study(id: "maize") {
+        consentState(participant: "p-1", permission: WORKSHOP, at: $at) { state } } }"""
+    audit = 'query($at: DateTime!) { study(id: "maize") { ethicsAudit(at: $at) { position } } }'
     for query, variables in (
         (node, {"of": b64encode(b"Workshop:maize/a\0b").decode()}),
         ("query($of: ID!) { study(id: $of) { title } }", {"of": "a\0b"}),
         (trail, {"tag": "a\0b"}),
+        (state, {"at": "0001-01-01T00:00:00+14:00"}),
+        (state, {"at": "9999-12-31T23:59:59-14:00"}),
+        (audit, {"at": "9999-12-31T23:59:59-14:00"}),
     ):
         (error,) = ana.post(query, **variables).json()["errors"]
         assert error["extensions"]["code"] == "VALUE_IMPOSSIBLE"
