@@ -63,7 +63,7 @@ class Corrected(ResearchEvent):
     event_type: FieldName  # its type: "WorkshopHeld"
     subject: Tag  # one of the things it is about: "workshop:w-1"
     why: Annotated[Text, Personal("actor")]
-    # the new values by field name; on record, those of public fields only
+    # what should stand, by field name; personal fields are kept apart on record
     standing: Annotated[dict[str, Any], Meta(max_length=50)]
     personal_standing: Annotated[dict[str, Any] | None, Personal("whose"), Derived()] = None
     whose: Annotated[tuple[Whose, ...], Derived()] = ()  # whose the personal fields are

@@ -55,7 +55,7 @@ class ReportFiled(ResearchEvent):
 
     report: ReportId
     kind: ReportKind
-    # what it reports: adverse_event:ae-1, measure:m-1, deviation:d-1, participant:P-1 ...
+    # what it reports: adverse_event:ae-1, measure:m-1, deviation:d-1, participant:P-1
     about: Annotated[tuple[Tag, ...], Meta(max_length=200)] = ()
     sha256: Sha256 | None = None
     note: Annotated[Text | None, Personal("actor")] = None

@@ -59,7 +59,7 @@ class ConsentWithdrawn(ResearchEvent):
     TURNS: ClassVar = dict.fromkeys(ConsentState, ConsentState.WITHDRAWN)
 
     participant: ParticipantId
-    # on record always those it is about; left out of the command: all of them
+    # left out, it is all of them; on record each is named
     permissions: Annotated[tuple[Permission, ...], Meta(max_length=len(Permission))] = ()
     scope: WithdrawalScope = WithdrawalScope.NO_FURTHER_ACCESS
     # of the withdrawal code, if the participant used it: see WithdrawByCode

@@ -223,14 +223,17 @@ def spoken(name: str) -> str:
     return name.replace("_", " ").capitalize() + "."
 
 
-COMMENTED = re.compile(r"^    (\w+): .*?  # (.+(?:\n +# .+)*)", re.MULTILINE)
+BESIDE = re.compile(r"^    (\w+): .*?  # (.+(?:\n {5,}# .+)*)", re.MULTILINE)
+ABOVE = re.compile(r"^    # (.+(?:\n    # .+)*)\n    (\w+): ", re.MULTILINE)
 
 
 @cache
 def comments_on(shape: type[Any]) -> dict[str, str]:
-    """What is said beside the fields in the source: it is their help wherever they are offered."""
+    """What is said beside or above the fields in the source: their help wherever offered."""
     found = {}
-    for name, words in COMMENTED.findall(inspect.getsource(shape)):
+    source = inspect.getsource(shape)
+    comments = BESIDE.findall(source) + [(name, words) for words, name in ABOVE.findall(source)]
+    for name, words in comments:
         said = re.sub(r"\n *# ", " ", words).rstrip(".")
         found[name] = said[0].upper() + said[1:] + "."
     return found
