@@ -96,6 +96,20 @@ def test_a_form_without_scripts_is_recorded_once_however_often_it_is_sent(
     }  # fmt: skip
 
 
+def test_a_form_that_is_on_record_is_not_taken_for_another(service: Service) -> None:
+    fay = service.as_("fay")
+    form = fresh(fay, "holdWorkshop") | WORKSHOP
+    fay.http.post("/s/maize/log/holdWorkshop", data=form)
+    other = form | {"topic": "Wells", "workshop": "w-2"}  # as by the browser's way back
+    refused = fay.http.post("/s/maize/log/holdWorkshop", data=other)
+    assert "This form is on record already" in refused.text
+    found = re.search(r'name="command_id" value="([^"]+)"', refused.text)
+    assert found is not None
+    again = other | {"command_id": found[1]}
+    done = fay.http.post("/s/maize/log/holdWorkshop", data=again, follow_redirects=True)
+    assert "On record as" in done.text
+
+
 def test_everything_that_is_wrong_is_said_at_its_field_and_nothing_is_lost(
     service: Service,
 ) -> None:
@@ -160,7 +174,7 @@ def test_scripts_are_answered_in_json_and_another_member_sends_nothing(service: 
     refused = fay.http.post(where, data=form | {"cycle": ""}, headers=asked)
     assert refused.status_code == 422
     assert refused.json()["refused"] == [
-        {"path": "cycle", "label": "Cycle", "message": "Cycle is missing: fill it in."}
+        {"path": "cycle", "message": "Cycle is missing: fill it in.", "code": "field_missing"}
     ]
     done = fay.http.post(where, data=form, headers=asked)
     assert (done.status_code, list(done.json())) == (200, ["recorded"])

@@ -6,10 +6,12 @@ import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -103,7 +105,8 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
 
 def has(browser: Chrome, words: str) -> None:
     """Waits until the page says so."""
-    WebDriverWait(browser, PATIENCE).until(
+    gone = [StaleElementReferenceException]  # the page before
+    WebDriverWait(browser, PATIENCE, ignored_exceptions=gone).until(
         lambda b: words in b.find_element(By.TAG_NAME, "main").text,
         f"{words!r} is not said at {browser.current_url}",
     )
@@ -136,9 +139,13 @@ def write(browser: Chrome, topic: str, cycle: str = "c-1") -> str:
     box = browser.find_element(By.CSS_SELECTOR, "input[value='p-1']")
     if not box.is_selected():
         box.send_keys(Keys.SPACE)
-    set_day = "document.getElementById('occurred_at').value = '2026-02-10T10:00'"
-    browser.execute_script(set_day)
+    set_day(browser)
     return str(browser.find_element(By.ID, "workshop").get_property("value"))
+
+
+def set_day(browser: Chrome) -> None:
+    """A day on which the prepared study's opinion and consents stand."""
+    browser.execute_script("document.getElementById('occurred_at').value = '2026-02-10T10:00'")
 
 
 def ready(browser: Chrome) -> None:
@@ -292,6 +299,27 @@ def test_a_form_is_filled_in_and_sent_by_keyboard_once(hall: Field, browser: Chr
     assert ballots == {
         "totalCount": 1, "nodes": [{"choices": [{"option": "water"}, {"option": "road"}]}],
     }  # fmt: skip
+
+
+def test_a_recording_is_hashed_on_the_device_and_enter_sends_the_form(
+    hall: Field, browser: Chrome, tmp_path: Path
+) -> None:
+    recording = tmp_path / "talk.ogg"
+    recording.write_bytes(b"water, water")
+    sign_in(browser, hall, "fay")
+    browser.get(f"{hall.url}/s/maize/log/captureMedia")
+    ready(browser)
+    browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(recording))
+    hashed = browser.find_element(By.ID, "sha256")
+    WebDriverWait(browser, PATIENCE).until(
+        lambda b: hashed.get_property("value") == sha256(recording.read_bytes()).hexdigest()
+    )
+    assert barriers(browser) == []
+    browser.find_element(By.ID, "kind").send_keys("audio")
+    browser.find_element(By.CSS_SELECTOR, "input[value='p-1']").send_keys(Keys.SPACE)
+    set_day(browser)
+    browser.find_element(By.ID, "seconds").send_keys("90", Keys.ENTER)
+    has(browser, "On record as")
 
 
 def test_pages_for_logging_have_no_barriers_and_ask_nobody_else(

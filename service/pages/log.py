@@ -49,6 +49,10 @@ NOT_RECORDED = (
     "The record could not be written just now. Nothing is lost: send it once more as it is. If it "
     "was recorded after all, it is not recorded twice."
 )
+ALTERED = (
+    "This form is on record already, as it was sent before. Sent once more, it is recorded as "
+    "another event; to change the one on record, correct that."
+)
 WROTE = "This was written by {}. Sign in as {} to send it, or begin a form of your own."
 CODE = re.compile(r"`([^`]+)`")
 
@@ -126,6 +130,8 @@ async def record(
         asked = proposal(command, given, member, Channel.FIELD_FORM)
         recorded = await visit.asker.record.submit(asked)
     except Refused as refusal:
+        if [each.code for each in refusal.reasons] == ["command_altered"]:
+            return [Reason(code="command_altered", message=ALTERED, path="")]
         return refusal.reasons
     except CannotErase as fault:
         return [Reason(code="cannot_erase", message=str(fault), path="")]
@@ -142,7 +148,7 @@ def refused(visit: Visit, faults: Iterable[Fault]) -> Response[Any] | None:
     """The refusal for a script; None for a person, who is shown the form again."""
     if not in_json(visit):
         return None
-    told = [{"path": each.path, "label": each.label, "message": each.message} for each in faults]
+    told = [{"path": each.path, "message": each.message, "code": each.code} for each in faults]
     return Response({"refused": told}, status_code=422)
 
 
@@ -171,14 +177,15 @@ async def _shown(
     if sent is None:
         at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"
         sent = Sent({**usual(fields, offers), "occurred_at": at, "offset": "+00:00"}.items())
-    not_now = any(each.code == "not_now" for each in faults)
+    codes = {each.code for each in faults}
+    known = "" if "command_altered" in codes else sent.one("command_id")
+    status = 503 if "not_now" in codes else 422 if faults else 200
     return visit.shows(
-        "log_form.html", title=title_of(command), status=(503 if not_now else 422) if faults
-        else 200, verb=command_verb(visit), said=first_line(command), phase=command.EVENT.PHASE,
-        happened=about["occurred_at"], required=_of(fields, required=True),
-        optional=_of(fields, required=False), about=[about[name] for name in ABOUT_THE_OCCASION],
-        sent=sent, offers=offers, faults=faults, more=more, fresh=fresh, **kept(),
-        command_id=sent.one("command_id") or str(uuid4()),
+        "log_form.html", title=title_of(command), status=status, verb=command_verb(visit),
+        said=first_line(command), phase=command.EVENT.PHASE, happened=about["occurred_at"],
+        required=_of(fields, required=True), optional=_of(fields, required=False),
+        about=[about[name] for name in ABOUT_THE_OCCASION], sent=sent, offers=offers,
+        faults=faults, more=more, fresh=fresh, command_id=known or str(uuid4()), **kept(),
     )  # fmt: skip
 
 

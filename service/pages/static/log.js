@@ -3,6 +3,7 @@ import { discard, discardDraft, draft, entry, flush, keepDraft, newId, onChange,
 import { make, persist, twice } from './outbox_shown.js'
 
 const LETTERS = '23456789abcdefghjkmnpqrstuvwxyz'
+const MANY = 12 // boxes that can be looked through without a search
 const SITE = (study) => `parcycle-site-${study}`
 const two = (number) => String(Math.trunc(Math.abs(number))).padStart(2, '0')
 
@@ -17,6 +18,8 @@ function now() {
   return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}T${two(at.getHours())}:${two(at.getMinutes())}`
 }
 
+for (const list of document.querySelectorAll('form.logged .boxes')) if (list.children.length > MANY) findIn(list)
+if (crypto.subtle) for (const field of document.querySelectorAll('form.logged input[id$="sha256"]')) hashed(field)
 for (const form of document.querySelectorAll('form.logged')) await open(form)
 
 async function open(form) {
@@ -30,6 +33,7 @@ async function open(form) {
   if (kept && (correcting = await entry(kept[1])) && correcting.member === member) {
     fill(form, correcting.pairs)
     refuse(correcting.reasons)
+    anew(correcting.reasons)
   } else if ('fresh' in form.dataset) {
     begin()
     const before = await draft(key)
@@ -84,6 +88,7 @@ async function open(form) {
       await take({ id, study, member, title, about, page, action: form.getAttribute('action'), pairs: pairsOf(form), at: Date.now() })
     } catch { return form.submit() } // a browser that keeps nothing, as in private windows
     await forgetDraft()
+    if (correcting && correcting.id !== id) await discard(correcting.id)
     if (controls.site?.value) localStorage.setItem(SITE(study), controls.site.value)
     const to = whereTo(study, id)
     const hindered = await flush()
@@ -92,7 +97,11 @@ async function open(form) {
     busy = false
     const where = to()
     if (!there) return location.assign(where)
-    if (there.state === 'refused') return refuse(there.reasons)
+    if (there.state === 'refused') {
+      correcting = there
+      refuse(there.reasons)
+      return anew(there.reasons)
+    }
     persist()
     waits(hindered)
   })
@@ -108,6 +117,11 @@ async function open(form) {
         make('a', { className: 'button', href: page }, 'Log another'), make('a', { href: `/s/${study}/log` }, 'All that can be logged')))
     place.replaceChildren(said)
     said.focus()
+  }
+
+  // What is on record already, as it was before, can only be recorded as another event.
+  function anew(reasons) {
+    if (reasons.some((each) => each.code === 'command_altered')) controls.command_id.value = newId()
   }
 
   // Shows every reason at its field and above the form.
@@ -197,3 +211,27 @@ function missing(form) {
 
 const filled = (part) => [...part.querySelectorAll('input, select, textarea')].some((each) =>
   each.type === 'checkbox' ? each.checked : each.tagName === 'SELECT' ? each.value && !each.options[0].selected : each.value.trim())
+
+// A search above a long list of boxes; what is ticked stays in sight.
+function findIn(list) {
+  const search = make('input', { type: 'search', className: 'short', ariaLabel: `Find among ${list.closest('fieldset').dataset.label}`, placeholder: 'Find' })
+  search.addEventListener('input', (event) => {
+    event.stopPropagation() // it is no part of the draft
+    for (const each of list.children) each.hidden = !each.textContent.toLowerCase().includes(search.value.trim().toLowerCase()) && !each.querySelector('input').checked
+  })
+  search.addEventListener('keydown', (event) => { if (event.key === 'Enter') event.preventDefault() })
+  list.before(search)
+}
+
+// Works a file's SHA-256 out on this device; the file goes nowhere.
+function hashed(field) {
+  const file = make('input', { type: 'file' })
+  const label = make('label', { className: 'others' }, 'Or choose the file: its SHA-256 is worked out here, and the file stays with you', file)
+  file.addEventListener('change', async () => {
+    if (!file.files[0]) return
+    const digest = await crypto.subtle.digest('SHA-256', await file.files[0].arrayBuffer())
+    field.value = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+    field.dispatchEvent(new Event('input', { bubbles: true }))
+  })
+  field.after(label)
+}

@@ -7,6 +7,7 @@ const DEAF = [400, 403, 404, 413] // statuses that the same entry would get agai
 const told = 'BroadcastChannel' in globalThis ? new BroadcastChannel('parcycle-outbox') : null
 let opened = null
 let sending = null
+let again = false // something was taken in while what was there is sent
 
 const store = () => (opened ??= new Promise((done, fail) => {
   const asked = indexedDB.open('parcycle', 1)
@@ -69,8 +70,22 @@ function changed(news = {}) {
   for (const call of changes) call(news)
 }
 
-// Sends what waits. Answers with what hindered it, if anything did: 'away' or 'session'.
-export const flush = () => (sending ??= alone(sendAll).finally(() => { sending = null }))
+// Sends what waits, also what is taken in meanwhile. Answers with what hindered it, if anything did:
+// 'away' or 'session'.
+export function flush() {
+  if (sending) again = true
+  else sending = sendOn().finally(() => { sending = null })
+  return sending
+}
+
+async function sendOn() {
+  let hindered
+  do {
+    again = false
+    hindered = await alone(sendAll)
+  } while (again && hindered !== 'away')
+  return hindered
+}
 
 // One tab, or the worker, sends at a time: the order holds, and no refusal is asked for twice.
 const alone = (act) => navigator.locks ? navigator.locks.request('parcycle-outbox', act) : act()

@@ -38,7 +38,7 @@ async function page(request, url) {
   let answer = null
   try {
     answer = await fetch(request)
-    if (answer.ok) await kept.put(url.pathname, answer.clone())
+    if (answer.ok && !url.search) await kept.put(url.pathname, answer.clone())
     if (answer.status < 500) return answer
   } catch { /* it is away */ }
   const list = url.pathname.replace(/^(\/s\/[^/]+)\/.*/, '$1/log')
