@@ -11,8 +11,10 @@ from service.pages.findings_page import (
 )
 from service.pages.participant_page import grant, participant_page, receipt, withdraw
 from service.pages.trail_page import trail, trail_csv
+from service.pages.verify_page import verify_page, verify_py, verify_sent
 
 DESK = (
     audit, audit_csv, audit_question, trail, trail_csv, event, event_receipt, audit_findings_page,
     open_audit, raise_finding, answer_finding, consent, participant_page, grant, withdraw, receipt,
+    verify_page, verify_py, verify_sent,
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """The committee's visits: audits opened, findings raised, and what the study answered."""
 
+import asyncio
 from typing import Any
 
 from litestar import Response
@@ -62,8 +63,10 @@ async def _shown(visit: Visit, verb: str = "", form: Filled | None = None) -> Re
     opened = await visit.ask(audits, window=first(MOST))
     raised = await visit.ask(audit_findings, window=first(MOST))
     findings: dict[str, list[tuple[VisitFinding, str | None, str | None]]] = {}
-    for each in raised.rows:
-        what, answer = await visit.personal(each, "what"), await visit.personal(each, "answer")
+    said = await asyncio.gather(
+        *(visit.personal(each, name) for each in raised.rows for name in ("what", "answer"))
+    )
+    for each, what, answer in zip(raised.rows, said[::2], said[1::2], strict=True):
         findings.setdefault(each.audit, []).append((each, what, answer))
     return visit.shows(
         "findings.html", title="Visits and findings", status=422 if form else 200,

@@ -4,6 +4,7 @@ To grant and to withdraw are one form each, side by side, pressed once. The pers
 needs name nothing: with nothing ticked, everything is taken back.
 """
 
+import asyncio
 import base64
 import json
 from dataclasses import replace
@@ -143,9 +144,10 @@ async def _shown(visit: Visit, verb: str = "", form: Filled | None = None) -> Re
         consent_history, window=first(MOST), participant=named, as_known_at=known
     )
     drawn = picture(told.rows, at or datetime.now(UTC))
+    words = await asyncio.gather(*(visit.personal(each, "words") for each in told.rows))
     acts = [
-        (replace(each, words=await visit.personal(each, "words")), bool(each.words))
-        for each in told.rows
+        (replace(each, words=said), bool(each.words))
+        for each, said in zip(told.rows, words, strict=True)
     ]
     approved = await _approved(visit)
     versions = {
