@@ -58,7 +58,7 @@ async def audit(visit: Visit) -> Response[Any]:
         counts={verdict: sum(each.verdict is verdict for each in found.answers)
                 for verdict in VERDICTS},
         clocks=clocks[:CLOCKS], more_clocks=len(clocks) > CLOCKS, then=asked.at is not None,
-        visits=visits.rows, unanswered=len(unanswered.rows), sealed=await seal_shown(visit),
+        visits=visits.rows, unanswered=len(unanswered.rows), desk_seal=await seal_shown(visit),
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ async def consent(visit: Visit) -> Response[Any]:
         return Redirect(f"/s/{visit.study.study}/p/{sought}", status_code=303)
     window = Window(first=PAGE, after=address.number("after"))
     people = await visit.ask(participants, window=window, group=address.text("group"))
-    names = [each.participant for each in people.rows]
+    names = tuple(each.participant for each in people.rows)
     stand: dict[str, dict[Permission, Any]] = {name: {} for name in names}
     for each in await visit.ask(consent_standings, participants=names):
         stand[each.participant][each.permission] = each
