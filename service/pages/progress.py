@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any, cast
 
 from litestar import Response
+from markupsafe import Markup
 
 from domain.actions import ActionState
 from domain.membership import Duty
@@ -18,9 +19,9 @@ from projections.cycle_progress import Cycle, cycles
 from projections.paging import Window
 from projections.reflections import Reflection, reflections
 from projections.spiral import SpiralPart, Turn, spiral, study_so_far, turns
+from service.pages.rendering import templates
 from service.pages.spiral_picture import (
     LETTERS,
-    Picture,
     TurningPoint,
     parts_for,
     picture,
@@ -90,8 +91,7 @@ async def progress(visit: Visit) -> Response[Any]:
         first_day=whole.first_day or today,
         so_far=so_far,
         days=(until - visit.study.opened_at.date()).days + 1,
-        picture=await _picture(visit, on, shown, parts, [point for point, _ in letters]),
-        quarters=QUARTERS,
+        spiral=await _drawn(visit, on, shown, parts, [point for point, _ in letters]),
         rows=_rows(shown, parts),
         phases=CYCLE_PHASES,
         letters=letters,
@@ -106,19 +106,24 @@ async def progress(visit: Visit) -> Response[Any]:
     )
 
 
-async def _picture(
+async def _drawn(
     visit: Visit,
     on: date | None,
     shown: Sequence[Turn],
     parts: Sequence[SpiralPart],
     points: Sequence[TurningPoint],
-) -> Picture:
+) -> Markup:
     """The picture, drawn once for everybody who looks at it."""
 
-    async def drawn() -> Picture:
-        return picture(shown, parts, points)
+    async def drawn() -> Markup:
+        return Markup(  # noqa: S704 (it comes out of a template, which escapes)
+            templates.get_template("spiral.svg.html").render(
+                picture=picture(shown, parts, points), quarters=QUARTERS, on=on,
+                cycles=len(shown), base=f"/s/{visit.study.study}",
+            )
+        )  # fmt: skip
 
-    return cast(Picture, await visit.shared("spiral", ("picture", on, *points), drawn))
+    return cast(Markup, await visit.shared("spiral", ("picture", on, *points), drawn))
 
 
 async def _nothing() -> None:
