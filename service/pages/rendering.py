@@ -81,7 +81,7 @@ def rendered(
 # What the layout shows on the pages of no study.
 OUTSIDE: dict[str, Any] = {
     "study": None, "member": "", "role": None, "navigation": (), "position": None,
-    "sealed": None, "unsealed": None,
+    "frame_seal": None, "frame_unsealed": None,
 }  # fmt: skip
 
 

@@ -100,6 +100,7 @@ class Track:
     begins: float
     width: float  # from one turn to the next
     room: float  # for its ribbon
+    place: int = -1  # among those side by side; -1 where it has the turn for itself
     end: float = 1.0  # how far it has come: 1 is the whole turn
     leads_on: bool = False
 
@@ -157,6 +158,7 @@ def tracks_of(turns: Sequence[Turn], parts: Iterable[SpiralPart]) -> dict[str, T
                 turn=turn, number=number, depth=depth,
                 lane=(place - (len(lanes) - 1) / 2) * gap,
                 begins=HUB + width * (depth - begin), width=width, room=gap * 0.78,
+                place=place if len(lanes) > 1 else -1,
                 end=1.0 if turn.closed_at else reached.get(turn.cycle, 0.02),
                 leads_on=turn.cycle in parents,
             )  # fmt: skip
@@ -226,7 +228,7 @@ def _draw(
         if not turn.closed_at:
             x, y = track.at(_present(track, phases))
             drawn.now.append((x, y, f"Cycle {number} now"))
-    x, y = track.at(0.0 if not track.lane else 0.05)
+    x, y = track.at(0.0 if track.place < 0 else 0.06 + 0.035 * track.place)
     state = f"closed {day(turn.closed_at)}" if turn.closed_at else "open"
     name = f"Cycle {number}: {turn.title}, since {day(turn.opened_at)}, {state}"
     drawn.nodes.append(Node(number, turn.cycle, x, y, name))

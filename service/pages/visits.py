@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, get_type_hints
 from urllib.parse import urlsplit
 
+import structlog
 from asyncpg import InterfaceError, PostgresError
 from graphql import GraphQLError
 from litestar import Request, Response, get, post
@@ -26,11 +27,14 @@ from projections.study_register import study as study_of
 from service.asking import Asker
 from service.graphql_queries import note_reading
 from service.graphql_types import personal_text
+from service.logs import places
 from service.pages.answers import Answers
 from service.pages.navigation import NAVIGATION
 from service.pages.rendering import rendered
 from service.recorder import UNREACHABLE, RecordUnavailable
 from service.sealing.tree_on_record import Sealed, latest
+
+log = structlog.get_logger(__name__)
 
 Answer = Callable[["Visit"], Awaitable[Response[Any]]]
 AWAY = (RecordUnavailable, PostgresError, InterfaceError, *UNREACHABLE)
@@ -40,6 +44,7 @@ HEADINGS = {
     401: "Please sign in",
     403: "This page is not for your role",
     404: "There is no such page",
+    500: "Something went wrong here",
     503: "Not just now",
 }
 
@@ -118,7 +123,7 @@ class Visit:
         return rendered(
             self.request, template, status, title=title, visit=self, study=self.study,
             member=self.asker.member, role=self.role, navigation=links, position=self.position,
-            sealed=self.seal, unsealed=self._refusal(), **context,
+            frame_seal=self.seal, frame_unsealed=self._refusal(), **context,
         )  # fmt: skip
 
     def _refusal(self) -> str | None:
@@ -183,6 +188,12 @@ async def visited(request: Request[Any, Any, Any], answer: Answer) -> Response[A
         return faulty(
             request, 503, "The study's record cannot be reached. Nothing is lost: try again soon."
         )
+    except Exception as fault:
+        log.error("page_failed", raised=places(fault))
+        return faulty(
+            request, 500,
+            "The fault is ours, and it is in the service's log. Nothing you recorded is lost.",
+        )  # fmt: skip
 
 
 async def _visit(request: Request[Any, Any, Any]) -> Visit:
