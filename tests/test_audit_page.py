@@ -61,6 +61,7 @@ def test_each_question_has_its_verdict_and_the_events_that_prove_it(service: Ser
     assert 'class="verdict breach"' in late
     assert f'href="/s/maize/e/{HARM}"' in late
     assert 'class="verdict clear"' in question(text, 1)
+    assert 'href="/s/maize/trail?type=IdentifiableDataRead"' in question(text, 18)
 
 
 def test_the_seal_is_shown_with_the_bundle_that_proves_it(service: Service) -> None:

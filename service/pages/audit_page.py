@@ -28,6 +28,14 @@ VERDICTS = {
     AuditVerdict.NOT_APPLICABLE: ("nothing to examine", "nothing to examine"),
 }
 
+# Where more is told than an answer says: below /s/STUDY, instead of the names of queries.
+MORE = {
+    8: ("consent", "Every withdrawal, with its scope and its report"),
+    10: ("consent", "Everything held of who withdrew, with what was decided"),
+    12: ("consent", "Any permission at any moment, as known at another: choose a participant"),
+    18: ("trail?type=IdentifiableDataRead", "Every reading, by whom and of whom"),
+}
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -54,7 +62,8 @@ async def audit(visit: Visit) -> Response[Any]:
     visits = await visit.ask(audits, window=first(50))
     unanswered = await visit.ask(audit_findings, window=first(50), answered=False)
     return visit.shows(
-        "audit.html", title="Audit", audit=found, address=asked.address, verdicts=VERDICTS,
+        "audit.html", title="Audit", audit=found, address=asked.address,
+        verdicts=VERDICTS, more=MORE,
         counts={verdict: sum(each.verdict is verdict for each in found.answers)
                 for verdict in VERDICTS},
         clocks=clocks[:CLOCKS], more_clocks=len(clocks) > CLOCKS, then=asked.at is not None,
@@ -74,7 +83,7 @@ async def audit_question(visit: Visit) -> Response[Any]:
     )
     return visit.shows(
         "audit_question.html", title=f"Question {number}", audit=found, address=asked.address,
-        answer=found.answers[number - 1], verdicts=VERDICTS,
+        answer=found.answers[number - 1], verdicts=VERDICTS, more=MORE,
     )  # fmt: skip
 
 
