@@ -36,7 +36,7 @@ from service.store import Store
 from tests.conftest import Database, create_database, drop_database, store_of, url_of
 from tests.graphql_under_test import served
 from tests.recording import draft
-from tests.sealed_study import WITNESS
+from tests.sealed_study import WITNESS, found_in
 
 BACKUP, ACCEPTED = 150, 300  # how many events the backup has, and what the committee accepted
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)  # so far the demo study is told
@@ -110,11 +110,11 @@ class Victim:
     ) -> set[str]:
         """What verify.py says to a bundle, by the failures' names."""
         policy = self.policy(quorum, at_once=at_once)
-        return {*verify.verify(policy, io.BytesIO(bundle), accepted).found}
+        return {*found_in(bundle, policy, accepted)}
 
     def head(self, bundle: bytes) -> bytes:
         """The checkpoint of a bundle, as a committee keeps it that accepts it."""
-        checked = verify.verify(self.policy("ethics"), io.BytesIO(bundle))
+        checked = verify.Bundle(self.policy("ethics"), io.BytesIO(bundle))
         assert checked.found == {}
         return checked.head.raw
 

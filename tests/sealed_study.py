@@ -13,6 +13,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from service.sealing import verify
 from service.sealing.checkpoints import Checkpoint
 from service.sealing.evidence_bundle import (
     DIGEST_BYTES,
@@ -187,3 +188,14 @@ def remade(bundle: bytes, **changes: bytes | None) -> bytes:
                 new.writestr(name, data)
     raw = out.getvalue()[:-DIGEST_BYTES]
     return raw + hashlib.sha256(raw).hexdigest().encode()
+
+
+def found_in(
+    bundle: bytes, policy: str = POLICY, accepted: bytes | None = None
+) -> dict[str, list[str]]:
+    """What verify.py finds wrong with a bundle, as it says so at the terminal."""
+    try:
+        return verify.Bundle(policy, io.BytesIO(bundle), accepted).found
+    except Exception as fault:
+        name, where = fault.args if fault.args[0] in verify.MEANING else ("FORMAT", str(fault))
+        return {name: [where]}

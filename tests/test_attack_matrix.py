@@ -33,33 +33,33 @@ from tests.sealed_study import WITNESS
 #   witness     the same of a service that was set up anew, with the log's key and no memory, and
 #               asks the witness what that holds
 WITHOUT_THE_KEY = """
-attack           | bundle                         | accepted    | service         | witness
-edited           | EDITED ROOT                    | -           | =               | =
-edited_since     | ROOT                           | -           | RecordRewritten | RecordRewritten
-edited_leaf_left | CONTENT                        | -           | =               | =
-deleted          | DELETED ROOT                   | -           | =               | =
-deleted_closed   | ROOT TRUNCATED                 | -           | RecordRewritten | RecordRewritten
-reordered        | REORDERED ROOT                 | -           | =               | =
-truncated        | -                              | ROLLED-BACK | RecordShortened | WitnessHoldsMore
-truncated_since  | -                              | -           | RecordShortened | WitnessHoldsMore
-truncated_partly | ROOT TRUNCATED                 | -           | RecordShortened | RecordShortened
-restored         | -                              | ROLLED-BACK | RecordShortened | WitnessHoldsMore
-forked           | -                              | ROLLED-BACK | RecordRewritten | RecordRewritten
-backdated        | BACKDATED EDITED ORDER ROOT    | -           | =               | =
-put_in_backdated | -                              | -           | BACKDATED ORDER | BACKDATED ORDER
-replayed         | -                              | -           | ORDER REPLAYED  | ORDER REPLAYED
-replayed_anew    | -                              | -           | CONTENT         | CONTENT
-put_in           | -                              | -           | -               | -
-swapped          | MOVED                          | -           | =               | =
-moved            | MOVED                          | -           | =               | =
-altered          | CIPHERTEXT                     | -           | =               | =
-withheld         | WITHHELD                       | -           | =               | =
-erased_unasked   | WITHHELD                       | -           | -               | -
-unerased         | UNERASED                       | -           | =               | =
-note_altered     | QUORUM ROOT SIGNATURE UNSIGNED | -           | -               | -
-seal_destroyed   | NothingSealed                  | -           | -               | -
-changed_unsealed | -                              | -           | -               | -
-dropped_unsealed | -                              | -           | -               | -
+attack           | bundle                | accepted    | service            | witness
+edited           | EDITED ROOT           | -           | =                  | =
+edited_since     | ROOT                  | -           | RecordRewritten    | RecordRewritten
+edited_leaf_left | CONTENT               | -           | =                  | =
+deleted          | DELETED ROOT          | -           | =                  | =
+deleted_closed   | ROOT TRUNCATED        | -           | RecordRewritten    | RecordRewritten
+reordered        | REORDERED ROOT        | -           | =                  | =
+truncated        | -                     | ROLLED-BACK | RecordShortened    | WitnessHoldsMore
+truncated_since  | -                     | -           | RecordShortened    | WitnessHoldsMore
+truncated_partly | ROOT TRUNCATED        | -           | RecordShortened    | RecordShortened
+restored         | -                     | ROLLED-BACK | RecordShortened    | WitnessHoldsMore
+forked           | -                     | ROLLED-BACK | RecordRewritten    | RecordRewritten
+backdated        | BACKDATED EDITED ROOT | -           | =                  | =
+put_in_backdated | -                     | -           | BACKDATED          | BACKDATED
+replayed         | -                     | -           | BACKDATED REPLAYED | BACKDATED REPLAYED
+replayed_anew    | -                     | -           | CONTENT            | CONTENT
+put_in           | -                     | -           | -                  | -
+swapped          | MOVED                 | -           | =                  | =
+moved            | MOVED                 | -           | =                  | =
+altered          | CONTENT               | -           | =                  | =
+withheld         | WITHHELD              | -           | =                  | =
+erased_unasked   | WITHHELD              | -           | -                  | -
+unerased         | UNERASED              | -           | =                  | =
+note_altered     | SIGNATURE             | -           | -                  | -
+seal_destroyed   | NothingSealed         | -           | -                  | -
+changed_unsealed | -                     | -           | -                  | -
+dropped_unsealed | -                     | -           | -                  | -
 """
 
 # By who has the whole server, with the log's key: they make the leaves fit what stands there now,
@@ -69,27 +69,27 @@ dropped_unsealed | -                              | -           | -             
 #   witness     what the witness says to the new checkpoint, and what besides the bundle shows to a
 #               committee that asks for its cosignature
 WITH_THE_KEY = """
-attack           | nobody         | accepted    | witness
-edited           | -              | FORKED      | QUORUM WitnessContradicts
-edited_since     | -              | -           | QUORUM WitnessContradicts
-edited_leaf_left | -              | FORKED      | QUORUM WitnessContradicts
-deleted_closed   | -              | FORKED      | QUORUM WitnessHoldsMore
-reordered        | -              | FORKED      | QUORUM WitnessContradicts
-truncated        | -              | ROLLED-BACK | QUORUM WitnessHoldsMore
-truncated_since  | -              | -           | QUORUM WitnessHoldsMore
-restored         | -              | ROLLED-BACK | QUORUM WitnessHoldsMore
-forked           | -              | FORKED      | QUORUM WitnessContradicts
-backdated        | ORDER          | FORKED      | QUORUM WitnessContradicts
-put_in_backdated | ORDER          | BACKDATED   | -
-replayed         | ORDER REPLAYED | -           | -
-replayed_anew    | -              | -           | -
-put_in           | -              | -           | -
-swapped          | -              | FORKED      | QUORUM WitnessContradicts
-moved            | -              | FORKED      | QUORUM WitnessContradicts
-altered          | -              | FORKED      | QUORUM WitnessContradicts
-withheld         | -              | FORKED      | QUORUM WitnessContradicts
-erased_unasked   | -              | -           | -
-unerased         | UNERASED       | -           | -
+attack           | nobody             | accepted    | witness
+edited           | -                  | FORKED      | QUORUM WitnessContradicts
+edited_since     | -                  | -           | QUORUM WitnessContradicts
+edited_leaf_left | -                  | FORKED      | QUORUM WitnessContradicts
+deleted_closed   | -                  | FORKED      | QUORUM WitnessHoldsMore
+reordered        | -                  | FORKED      | QUORUM WitnessContradicts
+truncated        | -                  | ROLLED-BACK | QUORUM WitnessHoldsMore
+truncated_since  | -                  | -           | QUORUM WitnessHoldsMore
+restored         | -                  | ROLLED-BACK | QUORUM WitnessHoldsMore
+forked           | -                  | FORKED      | QUORUM WitnessContradicts
+backdated        | BACKDATED          | FORKED      | QUORUM WitnessContradicts
+put_in_backdated | BACKDATED          | -           | -
+replayed         | BACKDATED REPLAYED | -           | -
+replayed_anew    | -                  | -           | -
+put_in           | -                  | -           | -
+swapped          | -                  | FORKED      | QUORUM WitnessContradicts
+moved            | -                  | FORKED      | QUORUM WitnessContradicts
+altered          | -                  | FORKED      | QUORUM WitnessContradicts
+withheld         | -                  | FORKED      | QUORUM WitnessContradicts
+erased_unasked   | -                  | -           | -
+unerased         | UNERASED           | -           | -
 """
 FROM_THE_BACKUP = ("restored", "forked")
 

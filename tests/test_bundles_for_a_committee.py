@@ -33,7 +33,7 @@ def service(database: Database) -> Iterator[Service]:
 def checked(bundle: bytes, service: Service) -> verify.Bundle:
     """What the log's own key alone vouches for."""
     logs = "".join(f"log {key}\n" for key in keys_of(service.people[0]))
-    return verify.verify(f"{logs}quorum none\n", io.BytesIO(bundle))
+    return verify.Bundle(f"{logs}quorum none\n", io.BytesIO(bundle))
 
 
 def test_each_gets_what_their_role_may_read(service: Service, database: Database) -> None:
@@ -106,7 +106,7 @@ def test_a_service_a_witness_and_a_committee(database: Database, tmp_path: Path)
                     policy.write_text(
                         f"log {log}\nwitness ethics {public[0]} {url}\nquorum ethics\n"
                     )
-                    bundle = verify.verify(policy.read_text(), io.BytesIO(answer.content))
+                    bundle = verify.Bundle(policy.read_text(), io.BytesIO(answer.content))
                     assert bundle.found == {}
                     size = bundle.size
             again.close()

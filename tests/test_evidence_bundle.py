@@ -5,7 +5,6 @@ import hashlib
 import io
 import tracemalloc
 import zipfile
-from base64 import b64encode
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,7 +14,6 @@ from service.sealing.checkpoints import Checkpoint, MalformedCheckpoint
 from service.sealing.evidence_bundle import OpenPart, Row, evidence_bundle
 from service.sealing.merkle_tree import RightEdge, leaf_hash
 from service.sealing.signed_notes import MalformedNote, Note, signed
-from service.sealing.tiles import leaves_in
 from tests.bench.verify import row
 from tests.sealed_study import LOG, NO_WITNESS, ORIGIN, bundled, sealed_study
 
@@ -27,23 +25,21 @@ def test_what_is_in_a_bundle() -> None:
         held = {name: archive.read(name) for name in archive.namelist()}
         assert archive.testzip() is None
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    pieces = {"000": STUDY.rows[:256], "001": STUDY.rows[256:512], "002.p/88": STUDY.rows[512:]}
-    for name, rows in pieces.items():
-        leaves = [each.leaf for each in rows]
-        assert leaves_in(held.pop(f"tile/entries/{name}")) == leaves
-        assert held.pop(f"tile/0/{name}") == b"".join(map(leaf_hash, leaves))
-        lines = held.pop(f"parts/{name}").splitlines()
-        assert len(lines) == sum(1 + len(each.parts) for each in rows)
-        for each in rows:
-            position, path, salt, data = lines.pop(0).split(b" ")
-            assert (int(position), path, salt) == (each.position, b"pub", each.salt.hex().encode())
-            assert data == b64encode(each.envelope + b"\n" + each.payload)
-            for part in each.parts:
-                if isinstance(part, OpenPart):
-                    salt, data = part.salt.hex().encode(), b64encode(part.data)
-                else:
-                    salt, data = b"sealed", b64encode(part.blob)
-                assert lines.pop(0) == b"%d note %b %b" % (each.position, salt, data)
+    events = io.BytesIO(held.pop("events"))
+    for each in STUDY.rows:
+        length, sealed_by, *parts = events.readline().decode().removesuffix("\n").split(" ")
+        assert events.read(int(length)) == each.leaf
+        assert sealed_by == leaf_hash(each.leaf).hex()
+        public = OpenPart("pub", each.salt, each.envelope + b"\n" + each.payload)
+        for part in (public, *each.parts):
+            path, salt, size, *parts = parts
+            if isinstance(part, OpenPart):
+                expected, content = part.salt.hex(), part.data
+            else:
+                expected, content = "sealed", part.blob
+            assert (path, salt, events.read(int(size))) == (part.path, expected, content)
+        assert parts == []
+    assert events.read() == b""
     assert held == {
         "checkpoint": STUDY.checkpoints[600],
         f"checkpoints/{200:020}": STUDY.checkpoints[200],
@@ -60,16 +56,13 @@ def test_the_same_record_makes_the_same_bundle() -> None:
 def test_what_is_beyond_the_checkpoint_is_left_out_and_what_is_missing_leaves_its_place() -> None:
     rows, tiles = STUDY.rows, STUDY.tiles
     till_400 = bundled(STUDY.checkpoints[400], [STUDY.checkpoints[200]], rows, tiles)
-    assert verify.verify(NO_WITNESS, io.BytesIO(till_400)).size == 400
+    assert verify.Bundle(NO_WITNESS, io.BytesIO(till_400)).size == 400
     holes = [each for each in rows if each.position not in (1, 256, 257, 600)]
-    with zipfile.ZipFile(io.BytesIO(bundled(STUDY.checkpoints[600], [], holes, tiles))) as archive:
-        found = [
-            leaf
-            for name in ("000", "001", "002.p/88")
-            for leaf in leaves_in(archive.read(f"tile/entries/{name}"))
-        ]
-    assert [n for n, leaf in enumerate(found, 1) if leaf == b""] == [1, 256, 257, 600]
-    assert len(found) == 600
+    found = verify.Bundle(
+        NO_WITNESS, io.BytesIO(bundled(STUDY.checkpoints[600], [], holes, tiles))
+    ).found
+    assert found["DELETED"] == ["event 1", "event 256", "event 257"]
+    assert found["TRUNCATED"] == ["events 600 to 600"]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +99,7 @@ def peak_of_checking(events: int) -> int:
     asyncio.run(_made(checkpoint, tiles, events, out, trace=False))
     tracemalloc.start()
     try:
-        assert verify.verify(NO_WITNESS, out).found == {}
+        assert verify.Bundle(NO_WITNESS, out).found == {}
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -173,8 +173,6 @@ def in_words() -> Iterator[None]:
             f"Not cosigned. {fault} The study's log has signed what contradicts what you cosigned "
             "before. Keep the request: it is proof."
         ) from None
-    except verifier.CannotTell as fault:
-        raise Failure(f"The policy file: {fault.args[1]}") from None
     except (
         BadSignature, KeysUnusable, MalformedKey, MalformedRequest, NoSigningKey, NotSigned,
         UnfitState, UnknownLog,
@@ -183,8 +181,11 @@ def in_words() -> Iterator[None]:
 
 
 def logs_of(policy: Path) -> list[VerifierKey]:
-    """The keys of logs in a policy file. Raises `CannotTell` and `Failure`."""
-    keys, _, _ = verifier.read_policy(policy.read_text("utf-8-sig"))
+    """The keys of logs in a policy file. Raises `Failure`."""
+    try:
+        keys, _ = verifier.read_policy(policy.read_text("utf-8-sig"))
+    except ValueError as fault:
+        raise Failure(f"The policy file: {fault.args[-1]}") from None
     logs = [
         VerifierKey(name, KeyKind.LOG, public)
         for (name, _), (who, public, _) in keys.items()

@@ -1,30 +1,27 @@
 #!/usr/bin/env python3
 """Check an evidence bundle offline, without trusting who made it: verify.py POLICY BUNDLE.zip.
 
-Python 3.11 or newer, nothing else. POLICY is the committee's own file: whose signatures count, and
-which cosignatures it asks for (C2SP tlog-policy, without groups of groups). Exit status: 0 all of
-the bundle holds, 1 it does not, 2 cannot tell. deploy/verifying.md explains every message.
+Python 3.11 or newer, nothing else. POLICY is the committee's own file: whose signatures count.
+Exit status: 0 all holds, 1 it does not, 2 cannot tell. deploy/verifying.md explains the messages.
 """
 
 import argparse
-import hashlib
 import re
 import sys
-import textwrap
 import zipfile
 from base64 import b64decode, b64encode
-from datetime import datetime, timedelta
-from functools import lru_cache
+from datetime import UTC, datetime
+from functools import reduce
+from hashlib import sha256, sha512
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 MEANING = {
     "POLICY": "Your policy file is not one: mend it.",
-    "ACCEPTED": "Your file of the last accepted checkpoint does not fit.",
-    "FORMAT": "The file is damaged, or no evidence bundle: ask for it again.",
-    "UNSIGNED": "A checkpoint has no signature by a log key of your policy.",
+    "FORMAT": "A file is damaged, or is not what it should be.",
+    "SIGNATURE": "A checkpoint is not signed by a log of your policy, or was altered.",
     "QUORUM": "The checkpoint lacks cosignatures that your policy asks for.",
-    "SIGNATURE": "A checkpoint was altered, or its signature was made up.",
     "FORKED": "The study's server has signed histories that contradict one another.",
     "ROLLED BACK": "The record was longer once: its end is gone, or this is old.",
     "ROOT": "Among these events are some that are not as they were sealed.",
@@ -33,41 +30,32 @@ MEANING = {
     "TRUNCATED": "The last events that were sealed are gone.",
     "REORDERED": "This event was sealed in another place of the record.",
     "REPLAYED": "An event of earlier in the record was put in once more.",
-    "ORIGIN": "This belongs to another study.",
-    "MALFORMED": "What stands here is no event as the record writes them.",
-    "ORDER": "It says it was recorded before the event in front of it.",
-    "BACKDATED": "It says it was recorded when a witness saw it was not there yet.",
-    "CONTENT": "What is shown of this event is not what was recorded.",
-    "CIPHERTEXT": "The encrypted part of this event is not what was recorded.",
+    "FOREIGN": "This is another study's, or nothing that a study's record writes.",
+    "BACKDATED": "It says it was recorded when it demonstrably was not there yet.",
+    "CONTENT": "What is here of this event is not what was recorded.",
     "MOVED": "Another event's encrypted part stands here: moved, or swapped.",
     "WITHHELD": "A part is not here, and no later erasure accounts for it.",
     "UNERASED": "The record says somebody was erased, and this about them is here.",
     "EXTRA": "The record does not know this, or knows it elsewhere.",
 }
-CANNOT_TELL = {"POLICY", "ACCEPTED", "FORMAT", "UNSIGNED", "QUORUM"}  # the rest show a fault
-SHOWN, TOLERANCE = 20, timedelta(minutes=5)  # places named of a failure; between two clocks
-KINDS = ("tile/entries", "tile/0", "parts")  # leaves, the hashes they were sealed by, contents
-NOTE = re.compile("((\\S+)\n([1-9][0-9]{0,18})\n(\\S{44})\n)\n((?:\u2014 [^\\s+]+ \\S+\n)+)")
-TIME = rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z)\n"
+CANNOT_TELL = {"POLICY", "FORMAT", "SIGNATURE", "QUORUM"}  # the rest show a fault
+SHOWN = 20  # places named of a failure
+SIGNER = re.compile(r"(?:log|witness (\S+)) ([^ +]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})( \S+)?")
+NOTE = re.compile("(([!-~]+)\n([1-9][0-9]{0,18})\n(\\S{44})\n)\n((?:\u2014 [^\\s+]+ \\S+\n)+)")
 LEAF = re.compile(
-    rb"par-leaf/1\n([!-~]+)\n([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n([!-~]+/[1-9]\d*)\n%b%b"
-    rb"[!-~]+\n((?:tag [!-~]+\n)*)pub ([0-9a-f]{64})\n"
-    rb"((?:enc [!-~]+ [!-~]+ \d+ [0-9a-f]{64} [0-9a-f]{64}\n)*)((?:erase [!-~]+\n)*)" % (TIME, TIME)
+    "par-leaf/1\n([!-~]+)\n([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n([!-~]+/[1-9][0-9]*)\n"
+    "([-0-9]{10}T[:0-9]{8}\\.[0-9]{6}Z)\n([-0-9]{10}T[:0-9]{8}\\.[0-9]{6}Z)\n[!-~]+\n"
+    "((?:tag [!-~]+\n)*)pub ([0-9a-f]{64})\n"
+    "((?:enc [!-~]+ [!-~]+ [0-9]+ [0-9a-f]{64} [0-9a-f]{64}\n)*)((?:erase [!-~]+\n)*)"
 )
-ENC = re.compile(rb"enc (\S+) (\S+) \d+ (\S+) (\S+)\n")  # path, subjects, digest, commitment
-PART = re.compile(rb"([1-9]\d{0,18}) ([!-~]+) (sealed|[0-9a-f]{64}) ([A-Za-z0-9+/]*=*)\n")
+ENC = re.compile("enc (\\S+) (\\S+) [0-9]+ (\\S+) (\\S+)\n")  # path, subjects, digest, commitment
+PART = re.compile(" ([!-~]+) (sealed|[0-9a-f]{64}) (0|[1-9][0-9]*)")  # path, salt, bytes of it
+EVENT = re.compile(f"(0|[1-9][0-9]*) ([0-9a-f]{{64}})((?:{PART.pattern})*)\n")  # of leaf, hash
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D, ROOT_OF_MINUS_ONE = -121665 * pow(121666, -1, P) % P, pow(2, (P - 1) // 4, P)
 Point = tuple[int, int, int, int]
-Hashes = list[bytes]
-Keys = dict[tuple[str, bytes], tuple[str, bytes, bool]]  # name, id: witness or "", key, prompt
-Parts = dict[tuple[int, bytes], tuple[bytes, bytes]]  # position, path: salt or "sealed", data
-sha256 = hashlib.sha256
-NO_EVENT = sha256(b"\0").digest()
-
-
-class CannotTell(Exception):
-    """Nothing further can be checked: the failure's name, and where it is."""
+GONE = sha256(b"\0").digest()  # the hash of no event
+Signers = dict[tuple[str, bytes], tuple[str, bytes, bool]]  # name, id: witness or "", key, prompt
 
 
 def added(p: Point, q: Point) -> Point:
@@ -78,7 +66,6 @@ def added(p: Point, q: Point) -> Point:
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-@lru_cache
 def point(encoded: bytes) -> Point:
     """The point that 32 bytes encode canonically (RFC 8032, 5.1.3). Raises ValueError."""
     y, odd = int.from_bytes(encoded, "little") % 2**255, encoded[31] >> 7
@@ -93,276 +80,182 @@ def point(encoded: bytes) -> Point:
 
 def ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the signature of the message is this key's (RFC 8032, 5.1.7, without cofactors)."""
-    key, base = point(public), point(b"\x58" + b"\x66" * 31)
-    s = int.from_bytes(signature[32:], "little")
-    k = int.from_bytes(hashlib.sha512(signature[:32] + public + message).digest(), "little") % L
-    minus, total = (P - key[0], key[1], 1, P - key[3]), (0, 1, 1, 0)
+    key, base, s = point(public), point(b"\x58" + b"\x66" * 31), signature[32:]
+    k = int.from_bytes(sha512(signature[:32] + public + message).digest(), "little") % L
+    n, minus, total = int.from_bytes(s, "little"), (P - key[0], key[1], 1, P - key[3]), (0, 1, 1, 0)
     sums = (total, base, minus, added(base, minus))
     for bit in reversed(range(253)):  # [s]B - [k]A, both at once, must be R
-        total = added(added(total, total), sums[(s >> bit & 1) + 2 * (k >> bit & 1)])
-    x, y = (total[n] * pow(total[2], -1, P) % P for n in (0, 1))
-    return (
-        len(signature) == 64
-        and s < L
-        and (y | x % 2 << 255).to_bytes(32, "little") == signature[:32]
-    )
+        total = added(added(total, total), sums[(n >> bit & 1) + 2 * (k >> bit & 1)])
+    x, y = (total[i] * pow(total[2], -1, P) % P for i in (0, 1))
+    return n < L and len(s) == 32 and (y | x % 2 << 255).to_bytes(32, "little") + s == signature
 
 
-def base64(text: bytes) -> bytes:
-    """The bytes that are written so, and in no other way. Raises ValueError."""
-    raw = b64decode(text, validate=True)
-    if b64encode(raw) != text:
-        raise ValueError("not canonical base64")
-    return raw
+def read_policy(text: str) -> tuple[Signers, set[str]]:
+    """Whose signatures count, and which witnesses' are asked for. Raises ValueError."""
+    signers, quorums = Signers(), list[set[str]]()
+    for line in (" ".join(line.split()) for line in text.splitlines()):
+        said = SIGNER.fullmatch(line)
+        witness, name, id_, encoded, address = said.groups("") if said else [""] * 5
+        key = b64decode(encoded)
+        whole = sha256(f"{name}\n".encode() + key).hexdigest()[:8] == id_
+        if whole and key[0] == (4 if witness else 1):
+            signers[name, bytes.fromhex(id_)] = (witness, key[1:], address != "")
+        elif line.startswith("quorum "):
+            quorums.append({*line.split()[1:]} - {"none"})
+        elif line[:1] not in "#":
+            raise ValueError("POLICY", f"damaged, or not understood: {line}")
+    if len(quorums) != 1 or not quorums[0] <= {witness for witness, _, _ in signers.values()}:
+        raise ValueError("POLICY", "it has to have one quorum: none, or some of its witnesses")
+    return signers, quorums[0]
 
 
-def read_policy(text: str) -> tuple[Keys, int, set[str]]:
-    """Whose signatures count, and how many of which witnesses are asked for. Raises CannotTell."""
-    keys: Keys = {}
-    named, quorum = {"none": (0, set[str]())}, list[tuple[int, set[str]]]()
-    for line in text.splitlines():
-        kind, *said = line.split() or ["#"]
-        try:
-            if kind in ("log", "witness"):
-                witness, vkey, *url = ["", *said] if kind == "log" else said
-                name, id_, encoded = vkey.split("+", 2)
-                kept, key = base64(encoded.encode()), [key for _, key, _ in keys.values()]
-                fits = sha256(f"{name}\n".encode() + kept).hexdigest()[:8] == id_
-                ours = kept[0] == (4 if witness else 1) and witness not in named
-                if not fits or not ours or kept[1:] in key or not point(kept[1:]):
-                    raise ValueError("its key is damaged, of another kind, or there already")
-                keys[name, bytes.fromhex(id_)] = (witness, kept[1:], bool(url))
-                named |= {witness: (1, {witness})} if witness else {}
-            elif kind == "group":
-                name, needed, *of = said
-                k = {"any": 1, "all": len(of)}.get(needed) or int(needed)
-                if name in named or not 1 <= k <= sum(named[who] == (1, {who}) for who in {*of}):
-                    raise ValueError("its name is there already, or it has too few witnesses")
-                named[name] = (k, {*of})
-            elif kind == "quorum":
-                (name,) = said
-                quorum.append(named[name])
-            elif kind[0] != "#":
-                raise ValueError("it is no log, witness, group or quorum")
-        except (ValueError, LookupError) as fault:
-            raise CannotTell("POLICY", f"{line.strip()}: {fault}") from None
-    if len(quorum) != 1:
-        raise CannotTell("POLICY", "it has to name one quorum: none, a witness or a group")
-    return keys, *quorum[0]
+def roots(hashes: list[bytes], sizes: set[int]) -> dict[int, bytes]:
+    """The roots over the first so many of the hashes, for some sizes (RFC 6962, 2.1)."""
+    full, found = list[bytes](), dict[int, bytes]()  # roots of full subtrees, the largest first
+    for size, above in enumerate(hashes, 1):
+        half = size
+        while half % 2 == 0:
+            above, half = sha256(b"\1" + full.pop() + above).digest(), half // 2
+        full.append(above)
+        if size in sizes:
+            found[size] = reduce(lambda low, top: sha256(b"\1" + top + low).digest(), full[::-1])
+    return found
 
 
 class Checkpoint:
-    """What a checkpoint says, and who signed it. Raises ValueError."""
+    """What a checkpoint says, and when which witnesses cosigned it. Raises ValueError."""
 
-    def __init__(self, where: str, raw: bytes, keys: Keys):
-        if (said := NOTE.fullmatch(raw.decode())) is None:
-            raise ValueError(f"{where} is not a checkpoint")
+    def __init__(self, where: str, raw: bytes, signers: Signers):
+        if (said := NOTE.fullmatch(raw.decode(errors="replace"))) is None:
+            raise ValueError("FORMAT", f"{where} is not a checkpoint")
         body, self.origin, size, root, lines = said.groups()
-        self.size, self.root, self.raw = int(size), base64(root.encode()), raw
-        self.where, self.signed, self.broken = f"{where}, of {self.size:,} events", False, False
-        self.times, self.floor = dict[str, datetime](), ""  # when which witness cosigned it
-        for line in lines.splitlines():
-            _, name, encoded = line.split(" ")
-            signature = base64(encoded.encode())
-            witness, key, prompt = keys.get((name, signature[:4]), ("", b"", False))
-            seconds = int.from_bytes(signature[4:12], "big")
-            message = f"cosignature/v1\ntime {seconds}\n{body}" if witness else body
-            if key and not ed25519(key, message.encode(), signature[12 if witness else 4 :]):
-                self.broken = True
-            elif witness:
-                at = datetime(1970, 1, 1) + timedelta(seconds=min(seconds, 2**37))
-                self.times[witness] = at
-                self.floor = max(self.floor, (at - TOLERANCE).isoformat()) if prompt else self.floor
-            elif key:
-                self.signed = self.signed or name == self.origin
-
-
-def opened(file: BinaryIO) -> zipfile.ZipFile:
-    """The bundle, if no bit of it has changed: it ends in the digest of all that is before."""
-    left, digest = file.seek(0, 2) - 64, sha256()
-    file.seek(0)
-    while piece := file.read(max(0, min(left, 1 << 20))):
-        digest.update(piece)
-        left -= len(piece)
-    ending = digest.hexdigest().encode()
-    if file.read() != ending or zipfile.ZipFile(file).comment != b"par-bundle/1 sha256:" + ending:
-        raise ValueError("it was changed, or not all of it is here")
-    return zipfile.ZipFile(file)
-
-
-def path(kind: str, number: int, size: int) -> str:
-    """Where the bundle keeps something of 256 events, or of the last few (C2SP tlog-tiles)."""
-    high = "".join(f"x{number // 1000**n % 1000:03}/" for n in (3, 2, 1) if number >= 1000**n)
-    partial = f".p/{size % 256}" if number == size // 256 else ""
-    return f"{kind}/{high}{number % 1000:03}{partial}"
-
-
-def tree(*hashes: bytes) -> bytes:
-    """The root over some hashes (RFC 6962, 2.1), level by level."""
-    while (even := len(hashes) & -2) > 0:
-        pairs = zip(hashes[:even:2], hashes[1::2], strict=True)
-        hashes = *(sha256(b"\1" + left + right).digest() for left, right in pairs), *hashes[even:]
-    return hashes[0]
+        self.where, self.raw, self.size, self.root = where, raw, int(size), b64decode(root)
+        self.times, self.floor, by_log = dict[str, datetime](), "", False
+        for name, encoded in re.findall("\u2014 (\\S+) (\\S+)\n", lines):
+            signature = b64decode(encoded)
+            witness, key, prompt = signers.get((name, signature[:4]), ("", b"", False))
+            at, start = int.from_bytes(signature[4:12]), 12 if witness else 4
+            message = f"cosignature/v1\ntime {at}\n{body}" if witness else body
+            same = b64encode(signature).decode() == encoded
+            if key and not (same and ed25519(key, message.encode(), signature[start:])):
+                raise ValueError("SIGNATURE", f"{where}, by {name}")
+            by_log = by_log or (key != b"" and (witness, name) == ("", self.origin))
+            if witness:
+                self.times[witness] = datetime.fromtimestamp(at, UTC)
+            if prompt:  # it saw then that nothing more was there; two clocks may differ
+                self.floor = max(self.floor, f"{datetime.fromtimestamp(at - 300, UTC):%FT%T}")
+        if not by_log:
+            raise ValueError("SIGNATURE", f"{where}, by no log {self.origin}")
 
 
 class Bundle:
-    """One pass over a bundle: what is wrong with it, by the failure's name, and where."""
+    """What a bundle holds, and what is wrong with it: `found`, places by the failure's name."""
 
-    def __init__(self, policy: str, file: BinaryIO, accepted: bytes | None, about: str):
-        keys, needed, witnesses = read_policy(policy)
-        self.archive, self.about = opened(file), f"tag {about}\n".encode()
-        self.found, self.listed = dict[str, list[str]](), list[str]()
-        self.ids, self.owners = set[bytes](), dict[bytes, int]()  # of events, of ciphertexts
-        self.missing, self.there = dict[bytes, list[str]](), dict[bytes, str]()  # parts by subjects
-        self.gone, self.strange = list[int](), list[tuple[bytes, str]]()
-        self.first = self.last = self.floor = b""  # times of recording
+    def __init__(self, policy: str, file: BinaryIO, accepted: bytes | None = None, about: str = ""):
+        self.found, self.tag, self.listed = dict[str, list[str]](), f"tag {about}\n", list[str]()
+        self.ids, self.last, self.end = set[str](), "", 0  # events', the last one's time and place
+        self.owners, self.strange = dict[str, int](), list[tuple[str, str]]()  # by digests
+        self.personal, self.erasures = list[tuple[int, str, str, bool]](), dict[str, int]()
         self.open = self.sealed = self.erased = 0  # parts
-        names = self.archive.namelist()
-        past = [name for name in names if re.fullmatch(r"checkpoints/\d{20}", name)]
-        marks = [Checkpoint(n, self.archive.read(n), keys) for n in ("checkpoint", *past)]
-        self.head, self.size = marks[0], marks[0].size
-        try:
-            last = [] if accepted is None else [Checkpoint("your last accepted", accepted, keys)]
-        except ValueError as fault:
-            raise CannotTell("ACCEPTED", str(fault)) from None
-        for mark in last:
-            if mark.origin != self.head.origin or mark.broken or not mark.signed:
-                raise CannotTell("ACCEPTED", f"{mark.where}: of {mark.origin}, or not by it")
-        marks += last
-        known = {path(kind, n, self.size) for kind in KINDS for n in range(-(-self.size // 256))}
-        if {*names} - known - {"checkpoint", *past} or len({*names}) < len(names):
-            self.fail("EXTRA", "a file that is no part of a bundle")
+        signers, quorum = read_policy(policy)
+        archive: Any = zipfile.ZipFile(file)
+        names = archive.namelist()
+        end, digest = file.seek(0, 2) - 64, sha256()  # the file ends in the digest of the rest
+        for at in range(file.seek(0), end, 1 << 20):
+            digest.update(file.read(min(1 << 20, end - at)))
+        if file.read() != digest.hexdigest().encode() or len({*names}) < len(names):
+            raise ValueError("FORMAT", "the bundle was changed, or not all of it is here")
+        notes = {name: archive.read(name) for name in ["checkpoint", *names] if name != "events"}
+        notes |= {} if accepted is None else {"your last accepted": accepted}
+        marks = [Checkpoint(ascii(name), notes[name], signers) for name in notes]
+        self.head, self.size, has = marks[0], marks[0].size, marks[0].times.keys()
+        self.fail("QUORUM", f"by {', '.join(sorted(quorum - has))}", not quorum <= has)
         for mark in marks:
-            self.fail("SIGNATURE", mark.where, mark.broken)
-            self.fail("UNSIGNED", mark.where, not mark.signed)
-            self.fail("ORIGIN", mark.where, mark.origin != self.head.origin)
+            self.fail("FOREIGN", mark.where, mark.origin != self.head.origin)
             self.fail("ROLLED BACK", mark.where, mark.size > self.size)
-        has = len(witnesses & self.head.times.keys())
-        self.fail("QUORUM", f"{has} of {needed} by {', '.join(sorted(witnesses))}", has < needed)
-        self.walk(marks)
+        marks = [mark for mark in marks if mark.origin == self.head.origin]
+        marks.sort(key=lambda mark: (mark.size, mark.floor))
+        floors = {mark.size: mark.floor for mark in marks}
+        ours, seals, events = list[bytes](), list[bytes](), BufferedReader(archive.open("events"))
+        for position in range(1, self.size + 1):
+            said = EVENT.fullmatch(events.readline(1 << 20).decode())
+            if said is None:
+                raise ValueError("FORMAT", f"event {position:,} is cut off")
+            leaf, shown = events.read(int(said[1])), PART.findall(said[3])
+            ours.append(sha256(b"\0" + leaf).digest())
+            seals.append(bytes.fromhex(said[2]))
+            self.last = max(self.last, floors.get(position - 1, ""))
+            here = {path: (salt, events.read(int(length))) for path, salt, length in shown}
+            self.fail("EXTRA", f"event {position:,}", len(here) < len(shown))
+            self.event(position, leaf, here)
+        self.fail("EXTRA", "what follows the last event", events.read() != b"")
+        self.conclude(marks, ours, seals)
 
     def fail(self, name: str, where: str, wrong: bool = True) -> None:
         if wrong:
             self.found.setdefault(name, []).append(where)
 
-    def walk(self, marks: list[Checkpoint]) -> None:
-        """Hold all events, in order, against all checkpoints."""
-        stack, ours, sealed, bad = Hashes(), Hashes(), Hashes(), list[Checkpoint]()
-        floors = {mark.size: mark.floor for mark in sorted(marks, key=lambda mark: mark.floor)}
-        for number in range(-(-self.size // 256)):
-            entries, tile, raw = (self.archive.read(path(k, number, self.size)) for k in KINDS)
-            leaves, at, first = list[bytes](), 0, number * 256 + 1
-            while at < len(entries):
-                start, at = at + 2, at + 2 + int.from_bytes(entries[at : at + 2], "big")
-                leaves.append(entries[start:at])
-            full = len(leaves) == min(256, self.size - first + 1) == len(tile) / 32
-            parts = PART.findall(raw)
-            here = {(int(n), part): (salt, base64(data)) for n, part, salt, data in parts}
-            same = b"".join([b"%b %b %b %b\n" % part for part in parts]) == raw
-            if at > len(entries) or not full or not same or len(here) < len(parts):
-                raise ValueError("events or their parts are cut off, or there twice")
-            hashes = [sha256(b"\0" + leaf).digest() for leaf in leaves]
-            ours += hashes
-            sealed += [tile[n : n + 32] for n in range(0, len(tile), 32)]
-            for mark in marks:
-                if first <= mark.size <= min(first + 255, self.size):
-                    root = tree(*hashes[: mark.size - first + 1])
-                    for left in reversed(stack):
-                        root = tree(left, root)
-                    bad += [mark] if root != mark.root else []
-            above = tree(*hashes)
-            while number & 1:
-                above, number = tree(stack.pop(), above), number >> 1
-            stack.append(above)
-            for position, leaf in enumerate(leaves, first):
-                self.floor = max(self.floor, floors.get(position - 1, "").encode())
-                self.event(position, leaf, here)
-            for position, part in here:
-                self.fail("EXTRA", f"event {position:,}: {part.decode()}")
-        self.conclude([mark.size for mark in marks if mark not in bad], bad, ours, sealed)
-
-    def event(self, position: int, leaf: bytes, here: Parts) -> None:
+    def event(self, position: int, leaf: bytes, here: dict[str, tuple[str, bytes]]) -> None:
         """Hold the parts of an event against what its leaf says."""
-        if (said := LEAF.fullmatch(leaf)) is None:
-            self.gone += [] if leaf else [position]
-            return self.fail("MALFORMED", f"event {position:,}", leaf != b"")
-        origin, id_, type_, recorded, occurred, tags, public, encs, erased = said.groups()
-        where = f"event {position:,}, {type_.decode()} {id_.decode()}, recorded {recorded.decode()}"
-        self.fail("ORIGIN", where, origin.decode() != self.head.origin)
+        self.end = position if leaf else self.end
+        said = LEAF.fullmatch(leaf.decode(errors="replace"))
+        if said is None or said[1] != self.head.origin:
+            return self.fail("FOREIGN", f"event {position:,}", leaf != b"")
+        _, id_, type_, recorded, occurred, tags, public, encs, erased = said.groups()
+        where = f"event {position:,}, {type_} {id_}, recorded {recorded}"
         self.fail("REPLAYED", where, id_ in self.ids)
-        self.fail("ORDER", where, recorded < self.last)
-        self.fail("BACKDATED", where, recorded < self.floor)
+        self.fail("BACKDATED", where, recorded < self.last)
         self.ids.add(id_)
-        self.first, self.last = self.first or recorded, max(self.last, recorded)
-        event_id = bytes.fromhex(id_.decode().replace("-", ""))
-        for part, whose, digest, commitment in [(b"pub", b"", b"", public), *ENC.findall(encs)]:
-            salt, data = here.pop((position, part), (b"", b""))
-            place = f"{where}: {part.decode()}"
-            if digest:
-                self.owners[digest] = position
-            if not salt:
-                self.missing.setdefault(whose, []).append(place)
-                continue
-            self.there |= dict.fromkeys(whose.split(b","), place)
-            if salt == b"sealed":
+        self.last = max(self.last, recorded)
+        self.erasures |= dict.fromkeys(erased.replace("erase ", "").split(), position)
+        for path, whose, digest, commitment in [("pub", "", "", public), *ENC.findall(encs)]:
+            salt, data = here.pop(path, ("", b""))
+            self.owners[digest] = position
+            if whose or not salt:
+                place = f"event {position:,}: {path} of {whose}"
+                self.personal.append((position, whose, place, salt != ""))
+            if salt == "sealed":
                 self.sealed += 1
-                is_ = sha256(data).hexdigest().encode()
-                self.strange += [(is_, place)] if is_ != digest else []
-                continue
-            self.open += 1
-            named = bytes.fromhex(salt.decode()) + event_id + len(part).to_bytes(2, "big") + part
-            made = sha256(b"\2par-commit/1\0" + named + data).hexdigest().encode()
-            self.fail("CONTENT", place, made != commitment)
-            if part == b"pub" and self.about in tags:
-                said_of = data.decode(errors="replace").partition("\n")[2].replace(',"', ', "')
-                self.listed += [f"{where}, of {occurred.decode()}:", f"    {said_of}"]
-        for subject in erased.replace(b"erase ", b"").split():
-            if subject in self.there:
-                self.fail("UNERASED", f"{self.there.pop(subject)}, about {subject.decode()}")
-            for whose in [each for each in self.missing if subject in each.split(b",")]:
-                self.erased += len(self.missing.pop(whose))
+                made, held = data, digest
+            elif salt:
+                self.open += 1
+                named = f"{salt}{id_.replace('-', '')}{len(path):04x}"
+                made = b"\2par-commit/1\0" + bytes.fromhex(named) + path.encode() + data
+                held = commitment
+            if salt and (is_ := sha256(made).hexdigest()) != held:
+                self.strange.append((is_, f"{where}: {path}"))
+            if path == "pub" and self.tag in tags:
+                self.listed.append(f"{where}, of {occurred}: {data.decode(errors='replace')!a}")
+        self.fail("EXTRA", where, here != {})
 
-    def conclude(self, good: list[int], bad: list[Checkpoint], ours: Hashes, seals: Hashes) -> None:
+    def conclude(self, marks: list[Checkpoint], ours: list[bytes], seals: list[bytes]) -> None:
         """Say what did not fit together, as exactly as can be known."""
-        end = self.size
-        while self.gone and self.gone[-1] == end:
-            end = self.gone.pop() - 1
-        self.fail("TRUNCATED", f"events {end + 1:,} to {self.size:,}", end < self.size)
-        for position in self.gone:
-            self.fail("DELETED", f"event {position:,}")
-        for mark in bad:
-            first = max([size for size in good if size < mark.size], default=0) + 1
-            name = "ROOT" if self.head in bad else "FORKED"
-            self.fail(name, f"events {first:,} to {mark.size:,}: {mark.where}")
-        self.fail("EXTRA", "hashes that are not the events'", ours != seals and not bad)
-        if ours != seals and tree(*seals) == self.head.root:  # then each event's own hash is known
-            at, here, last = {each: n for n, each in enumerate(seals, 1)}, {*ours}, 0
+        self.fail("TRUNCATED", f"events {self.end + 1:,} to {self.size:,}", self.end < self.size)
+        for n, mine in enumerate(ours[: self.end], 1):
+            self.fail("DELETED", f"event {n:,}", mine == GONE)
+        are, good = roots(ours, {mark.size for mark in marks}), [0]
+        for mark in marks:
+            if are.get(mark.size, mark.root) == mark.root:
+                good.append(mark.size)
+                continue
+            name = "FORKED" if are[self.size] == self.head.root else "ROOT"
+            self.fail(name, f"events {good[-1] + 1:,} to {mark.size:,}: {mark.where}")
+        self.fail("EXTRA", "hashes of no event", ours != seals and len(good) > len(marks))
+        if ours != seals and roots(seals, {self.size})[self.size] == self.head.root:
+            was, last, here = {seal: n for n, seal in enumerate(seals, 1)}, 0, {*ours}
             for n, (mine, seal) in enumerate(zip(ours, seals, strict=True), 1):
-                was = at.get(mine, 0)
-                self.fail("EDITED", f"event {n:,}", not was and mine != NO_EVENT)
-                self.fail("REORDERED", f"event {n:,}, which was event {was:,}", 0 < was < last)
-                self.fail("DELETED", f"event {n:,}", was > 0 and seal not in here)
-                last = max(last, was)
+                before = was.get(mine, 0)  # where this event was when it was sealed
+                self.fail("EDITED", f"event {n:,}", not before and mine != GONE)
+                self.fail("REORDERED", f"event {n:,}, once event {before:,}", 0 < before < last)
+                self.fail("DELETED", f"event {n:,}", before > 0 and seal not in here)
+                last = max(last, before)
         for digest, place in self.strange:
-            if owner := self.owners.get(digest):
-                self.fail("MOVED", f"{place}, which is that of event {owner:,}")
-            self.fail("CIPHERTEXT", place, not owner)
-        for places in self.missing.values():
-            self.found.setdefault("WITHHELD", []).extend(places)
-
-
-def verify(policy: str, file: BinaryIO, accepted: bytes | None = None, about: str = "") -> Bundle:
-    """What a bundle holds, and what is wrong with it. Raises CannotTell."""
-    try:
-        return Bundle(policy, file, accepted, about)
-    except Exception as fault:  # whatever a hostile file can make zipfile or us raise
-        raise fault if isinstance(fault, CannotTell) else CannotTell("FORMAT", str(fault)) from None
-
-
-def say(text: str, indent: int = 0) -> None:
-    """Print in 80 columns, without anything that could command the terminal."""
-    safe = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
-    print(textwrap.fill(safe, 79, subsequent_indent=" " * indent, break_on_hyphens=False))
+            of = f", which is that of event {owner:,}" if (owner := self.owners.get(digest)) else ""
+            self.fail("MOVED" if of else "CONTENT", place + of)
+        for position, whose, place, there in self.personal:
+            gone = any(self.erasures.get(subject, 0) > position for subject in whose.split(","))
+            self.fail("UNERASED" if gone else "WITHHELD", place, gone == there)
+            self.erased += gone
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -375,45 +268,34 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--about", default="", help="list the events of a tag: participant:P-07")
     given = parser.parse_args(arguments)
     kept: Path | None = given.accepted
-    first = kept is None or (given.accept and not kept.exists())
+    old = kept if kept and (kept.exists() or not given.accept) else None
     try:
-        accepted = None if kept is None or first else kept.read_bytes()
+        accepted = old.read_bytes() if old else None
         with given.bundle.open("rb") as file:
-            bundle = verify(given.policy.read_text("utf-8-sig"), file, accepted, given.about)
+            bundle = Bundle(given.policy.read_text("utf-8-sig"), file, accepted, given.about)
         found = bundle.found
-    except CannotTell as fault:
-        found = {fault.args[0]: [fault.args[1]]}
-    except (OSError, UnicodeDecodeError) as fault:
-        found = {"FORMAT": [str(fault)]}
+    except Exception as fault:  # whatever a hostile file can make zipfile or us raise
+        said = fault.args if fault.args[:1] and fault.args[0] in MEANING else ("FORMAT", fault)
+        found = {said[0]: [ascii(str(said[1]))[1:-1]]}
     for name, places in found.items():
-        say(f"{name}: {MEANING[name]}")
-        for place in places[:SHOWN]:
-            say(f"  {place}", 4)
-        if places[SHOWN:]:
-            say(f"  and {len(places) - SHOWN:,} more")
+        more = [f"and {len(places) - SHOWN:,} more"] if places[SHOWN:] else []
+        print(f"{name}: {MEANING[name]}", *places[:SHOWN], *more, sep="\n  ")
     if found:
-        shown = found.keys() - CANNOT_TELL
-        say("This bundle does not hold." if shown else "Whether this bundle holds cannot be told.")
-        return 1 if shown else 2
-    for line in bundle.listed:
-        say(line, 4)
+        told = found.keys() - CANNOT_TELL
+        print("This bundle does not hold." if told else "Whether this bundle holds cannot be told.")
+        return 1 if told else 2
     if given.about:
-        say(f"{len(bundle.listed) // 2:,} events have the tag {given.about}, and no others.")
-    by = ", ".join(f"{who} on {time} UTC" for who, time in sorted(bundle.head.times.items()))
-    for line in (
-        f"study      {bundle.head.origin}",
-        f"events     1 to {bundle.size:,}, none missing, none changed",
-        f"recorded   {bundle.first.decode()} to {bundle.last.decode()}",
-        f"cosigned   {by or 'by nobody whom your policy names'}",
-        f"parts      {bundle.open:,} open, {bundle.sealed:,} encrypted, {bundle.erased:,} erased",
-        f"compared   with {kept if not first else 'nothing you accepted before'}",
-    ):  # fmt: skip
-        say(line, 11)
-    say("All of this bundle holds.")
-    if given.accept and kept is not None:
-        new = kept.with_name(f"{kept.name}.new")
-        new.write_bytes(bundle.head.raw)
-        new.replace(kept)
+        about = f"{len(bundle.listed):,} events have the tag {given.about}, and no others."
+        print(*bundle.listed, about, sep="\n")
+    by = [f"{who} on {time}" for who, time in sorted(bundle.head.times.items())]
+    print(f"study      {bundle.head.origin}, cosigned by {', '.join(by) or 'nobody you named'}")
+    print(f"events     1 to {bundle.end:,}, none missing, none changed; the last of {bundle.last}")
+    print(f"parts      {bundle.open:,} open, {bundle.sealed:,} encrypted, {bundle.erased:,} erased")
+    print(f"compared   with {old or 'nothing you accepted before'}")
+    print("All of this bundle holds.")
+    if given.accept and kept:
+        kept.with_name(f"{kept.name}.new").write_bytes(bundle.head.raw)
+        kept.with_name(f"{kept.name}.new").replace(kept)
     return 0
 
 
