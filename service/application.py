@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -18,7 +19,16 @@ from litestar.exceptions import (
     ServiceUnavailableException,
 )
 
-from projections.following import Batch, Stopped, follow, make_tables, registers
+from projections.entries import head_of
+from projections.following import (
+    Batch,
+    Stopped,
+    borrowed,
+    follow,
+    make_tables,
+    position_of,
+    registers,
+)
 from projections.following import stopped_registers as stopped_in
 from service.asking import Asker
 from service.bell import Bell
@@ -71,6 +81,18 @@ class Service:
             member, self.record, self.registers, self.bell, self.readings, self.withdrawals,
             self.seal, address,
         )  # fmt: skip
+
+    async def caught_up(self, study: str, within: float = 60.0) -> bool:
+        """Wait until every register has taken in what is on record of a study by now."""
+        give_up = monotonic() + within
+        async with borrowed(self.registers) as db:
+            head = await head_of(db, study)
+        for register in registers():
+            while await position_of(self.registers, register, study) < head:
+                if monotonic() > give_up:
+                    return False
+                await asyncio.sleep(0.05)
+        return True
 
     async def healthy(self) -> tuple[bool, dict[str, Any]]:
         """Whether requests can be answered, and what has stopped."""

@@ -64,7 +64,12 @@ def run_demo(settings: Settings, port: int | None, console: Console, progress: P
         with store(own) as kept:
             uvloop.run(load(kept, progress))
             app = application(kept, issuer.identity, demo=issuer)
-            uvloop.run(serve(app, listener, lambda at: welcome(at, issuer, console)))
+
+            async def say(at: str) -> None:
+                await app.state.service.caught_up(STUDY)  # so that the first page shows all of it
+                await welcome(at, issuer, console)
+
+            uvloop.run(serve(app, listener, say))
     except MigrationError as fault:
         raise MigrationError(
             f"{fault}\nThe demo's study is made up: remove {own.home}, and it is made anew."

@@ -2,6 +2,8 @@
 
 import json
 import re
+import sys
+import time
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -86,6 +88,26 @@ def test_every_page_says_what_a_browser_may_do_with_it(service: Service) -> None
         assert page.headers["cache-control"] == "no-store"
         assert not re.search(r"<script(?![^>]* src=)|<style|\sstyle=|\son\w+=", page.text), path
         assert "//" not in re.sub(r'xmlns="[^"]*"', "", page.text), "another host is named"
+
+
+def test_every_page_of_a_study_says_how_far_it_is_sealed(service: Service) -> None:
+    ana, give_up = service.as_("ana").http, time.monotonic() + 60
+    while "Sealed up to event <code>#8</code>" not in (page := ana.get("/s/maize").text):
+        assert time.monotonic() < give_up, "the record was not sealed"
+        time.sleep(0.2)
+    assert "not cosigned by a committee yet" in page
+
+
+def test_a_page_that_fails_says_so_and_gives_nothing_away(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object, **__: object) -> None:
+        raise KeyError("Ana Pereira, 0151 496 0000")
+
+    monkeypatch.setattr(sys.modules["service.pages.progress"], "_rows", fails)
+    page = service.as_("ana").http.get("/s/maize")
+    assert (page.status_code, "Something went wrong here" in page.text) == (500, True)
+    assert "Pereira" not in page.text
 
 
 def test_forms_of_other_sites_are_refused(service: Service) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
@@ -78,7 +79,7 @@ def test_nobody_sees_more_than_by_a_query(service: Service) -> None:
 def test_a_past_day_is_told_as_it_was(service: Service) -> None:
     ana = service.as_("ana").http
     then = words(ana.get("/s/maize", params={"on": "2026-02-15"}).text)
-    assert "The study as of 15 Feb 2026" in then
+    assert "The study as of the end of 15 Feb 2026 , by what is known today." in then
     assert "One turn of learning" in then
     assert "Second turn" not in then
     assert "in researchers" not in then  # the turning point came later
@@ -117,6 +118,27 @@ def test_the_page_has_no_barriers_and_its_marks_are_walked_by_keyboard(
     assert "No cycle had been opened by then" in browser.find_element(By.TAG_NAME, "main").text
     assert hosts(requested(browser)) == {service.address}
     assert complaints(browser) == []
+
+
+def test_the_page_is_read_and_turned_back_without_scripts(
+    browser: Chrome, service: Service
+) -> None:
+    devtools: Any = browser
+    devtools.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    sign_in(browser, service, "ana")
+    main = browser.find_element(By.TAG_NAME, "main").text
+    assert "Two turns of learning" in main
+    assert "Who takes part" in main
+    assert not browser.find_element(By.CSS_SELECTOR, "par-live").is_displayed()
+    marks = browser.find_elements(By.CSS_SELECTOR, "par-spiral .ev")
+    assert [each.get_attribute("tabindex") for each in marks] == [None] * len(marks)  # all links
+    field = browser.find_element(By.ID, "on")
+    field.send_keys("02152026")
+    field.submit()
+    assert browser.current_url.endswith("?on=2026-02-15")
+    assert "One turn of learning" in browser.find_element(By.TAG_NAME, "main").text
+    browser.find_element(By.LINK_TEXT, "Show today").click()
+    assert "Two turns of learning" in browser.find_element(By.TAG_NAME, "main").text
 
 
 def test_what_happens_comes_on_top_of_the_latest(browser: Chrome, service: Service) -> None:

@@ -284,7 +284,11 @@ def _width(
     t: float, dots: Iterable[tuple[float, int]], most: int, widest: float, end: float
 ) -> float:
     """How wide the ribbon is: by what happened close by, narrowing to its ends."""
-    near = sum(events * math.exp(-(((t - at) / 0.024) ** 2) / 2) for at, events in dots)
+    near = sum(
+        events * math.exp(-(((t - at) / 0.024) ** 2) / 2)
+        for at, events in dots
+        if -0.08 < t - at < 0.08  # beyond, it comes to nothing
+    )
     wide = NARROWEST + (widest - NARROWEST) * math.sqrt(min(1.0, near / (most * 1.5)))
     return wide * min(1.0, (t + 0.004) / 0.02) * min(1.0, max(0.12, (end - t) / 0.012))
 

@@ -168,19 +168,21 @@ def told(what: str, figure: float, goal: float, unit: str) -> None:
 
 def measure(address: str, token: str, times: int) -> None:
     headers = {"authorization": f"Bearer {token}", "accept-encoding": "gzip"}
-    taken: list[float] = []
+    taken: dict[bool, list[float]] = {False: [], True: []}
     with httpx.Client(base_url=address, headers=headers, timeout=60) as http:
-        for n in range(times + 10):
+        for n in range(times):
             on = (BEGAN + LENGTH * random.random()).date() if n % 4 == 3 else None
             began = time.perf_counter()
             page = http.get(f"/s/{STUDY}", params={"on": str(on)} if on else {})
-            taken.append((time.perf_counter() - began) * 1e3)
+            taken[on is not None].append((time.perf_counter() - began) * 1e3)
             assert page.status_code == 200, page.text
-        sent = int(page.headers["content-length"])
-    taken = taken[10:]
+        page = http.get(f"/s/{STUDY}")
+    sent = int(page.headers["content-length"])
     print(f"the page alone: {sent / 1e3:.0f} kB packed, {len(page.text) / 1e3:.0f} kB unpacked")
-    print(f"p50 {statistics.median(taken):.1f} ms")
-    told("progress page, p95", statistics.quantiles(taken, n=20)[-1], 50, "ms")
+    for past, figures in taken.items():
+        what = "as of a past day, each another" if past else "of today"
+        print(f"{what}: p50 {statistics.median(figures):.1f} ms")
+        told(f"progress page {what}, p95", statistics.quantiles(figures, n=20)[-1], 50, "ms")
 
 
 def painted(address: str, token: str, times: int) -> None:
