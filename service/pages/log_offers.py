@@ -89,7 +89,8 @@ def _offers(kind: str, rows: Iterable[Any]) -> list[Offer]:
         values = [value for row in rows for name in COLUMNS[kind] for value in _each(row, name)]
         return [Offer(value, "") for value in sorted(set(values))]
     here = [row for row in rows if getattr(row, "left_at", None) is None]
-    return [Offer(getattr(row, kind), _words(row)) for row in here]
+    found = [Offer(getattr(row, kind), _words(row)) for row in here]
+    return sorted(found) if kind in OURS else found
 
 
 def _each(row: Any, name: str) -> list[str]:
