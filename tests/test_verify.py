@@ -541,6 +541,11 @@ def test_a_hostile_bundle_cannot_command_the_terminal(tmp_path: Path) -> None:
     status, said = run(tmp_path, study.bundle(), "--about", PEOPLE[0])
     assert status == 0
     assert all(character.isprintable() or character == "\n" for character in said)
+    edited(study)
+    status, said = run(tmp_path, remade(study.bundle(), **{"\x1b[2J": LAST_ACCEPTED}))
+    assert status == 1
+    assert "ROOT" in said
+    assert all(character.isprintable() or character == "\n" for character in said)
 
 
 @given(st.binary(max_size=80), st.integers(0, 3), st.binary(min_size=64, max_size=64))

@@ -39,7 +39,7 @@ MEANING = {
     "EXTRA": "The record does not know this, or knows it elsewhere.",
 }
 CANNOT_TELL = {"POLICY", "FORMAT", "SIGNATURE", "QUORUM"}  # the rest show a fault
-SHOWN = 20  # places named of a failure
+SHOWN, COMMIT = 20, b"\2par-commit/1\0"  # places named of a failure; what commitments begin with
 SIGNER = re.compile(r"(?:log|witness (\S+)) ([^ +]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})( \S+)?")
 NOTE = re.compile("(([!-~]+)\n([1-9][0-9]{0,18})\n(\\S{44})\n)\n((?:\u2014 [^\\s+]+ \\S+\n)+)")
 LEAF = re.compile(
@@ -178,8 +178,7 @@ class Bundle:
         floors = {mark.size: mark.floor for mark in marks}
         ours, seals, events = list[bytes](), list[bytes](), BufferedReader(archive.open("events"))
         for position in range(1, self.size + 1):
-            said = EVENT.fullmatch(events.readline(1 << 20).decode())
-            if said is None:
+            if (said := EVENT.fullmatch(events.readline(1 << 20).decode())) is None:
                 raise ValueError("FORMAT", f"event {position:,} is cut off")
             leaf, shown = events.read(int(said[1])), PART.findall(said[3])
             ours.append(sha256(b"\0" + leaf).digest())
@@ -207,22 +206,19 @@ class Bundle:
         self.fail("BACKDATED", where, recorded < self.last)
         self.ids.add(id_)
         self.last = max(self.last, recorded)
-        self.erasures |= dict.fromkeys(erased.replace("erase ", "").split(), position)
+        for subject in erased.split()[1::2]:
+            self.erasures[subject] = position
         for path, whose, digest, commitment in [("pub", "", "", public), *ENC.findall(encs)]:
             salt, data = here.pop(path, ("", b""))
             self.owners[digest] = position
             if whose or not salt:
-                place = f"event {position:,}: {path} of {whose}"
-                self.personal.append((position, whose, place, salt != ""))
-            if salt == "sealed":
-                self.sealed += 1
-                made, held = data, digest
-            elif salt:
-                self.open += 1
+                self.personal.append((position, whose, path, salt != ""))
+            bound, held, sealed = b"", digest, salt == "sealed"
+            if salt and not sealed:
                 named = f"{salt}{id_.replace('-', '')}{len(path):04x}"
-                made = b"\2par-commit/1\0" + bytes.fromhex(named) + path.encode() + data
-                held = commitment
-            if salt and (is_ := sha256(made).hexdigest()) != held:
+                bound, held = COMMIT + bytes.fromhex(named) + path.encode(), commitment
+            self.sealed, self.open = self.sealed + sealed, self.open + (bound != b"")
+            if salt and (is_ := sha256(bound + data).hexdigest()) != held:
                 self.strange.append((is_, f"{where}: {path}"))
             if path == "pub" and self.tag in tags:
                 self.listed.append(f"{where}, of {occurred}: {data.decode(errors='replace')!a}")
@@ -235,11 +231,10 @@ class Bundle:
             self.fail("DELETED", f"event {n:,}", mine == GONE)
         are, good = roots(ours, {mark.size for mark in marks}), [0]
         for mark in marks:
-            if are.get(mark.size, mark.root) == mark.root:
-                good.append(mark.size)
-                continue
+            holds = are.get(mark.size, mark.root) == mark.root
             name = "FORKED" if are[self.size] == self.head.root else "ROOT"
-            self.fail(name, f"events {good[-1] + 1:,} to {mark.size:,}: {mark.where}")
+            self.fail(name, f"events {good[-1] + 1:,} to {mark.size:,}: {mark.where}", not holds)
+            good += [mark.size] if holds else []
         self.fail("EXTRA", "hashes of no event", ours != seals and len(good) > len(marks))
         if ours != seals and roots(seals, {self.size})[self.size] == self.head.root:
             was, last, here = {seal: n for n, seal in enumerate(seals, 1)}, 0, {*ours}
@@ -252,8 +247,9 @@ class Bundle:
         for digest, place in self.strange:
             of = f", which is that of event {owner:,}" if (owner := self.owners.get(digest)) else ""
             self.fail("MOVED" if of else "CONTENT", place + of)
-        for position, whose, place, there in self.personal:
+        for position, whose, path, there in self.personal:
             gone = any(self.erasures.get(subject, 0) > position for subject in whose.split(","))
+            place = f"event {position:,}: {path} of {whose}"
             self.fail("UNERASED" if gone else "WITHHELD", place, gone == there)
             self.erased += gone
 
