@@ -1,6 +1,7 @@
 """The committee's desk: twenty questions, the trail, an event, and findings raised and answered."""
 
 import csv
+import html
 import io
 import re
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
+from service.pages import trail_page
 from tests.browsing import (
     PATIENCE,
     barriers,
@@ -140,6 +142,32 @@ def test_the_trail_is_narrowed_by_filters_that_stay_in_the_address(service: Serv
     assert [line["position"] for line in lines] == [str(WORKSHOP)]
 
 
+def test_the_trail_is_paged_without_leaving_out_or_doubling(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trail_page, "PAGE", 4)
+    monkeypatch.setattr(trail_page, "CSV_PIECE", 3)
+    rev = service.as_("rev").http
+    address, seen = "/s/maize/trail?recorded_since=2020-01-01&type=", list[int]()
+    while True:
+        text = rev.get(address).text
+        table = text.partition("<tbody>")[2].partition("</tbody>")[0]
+        seen += [
+            int(n) for n in re.findall(r'<tr><td><a class="proof" href="/s/maize/e/(\d+)"', table)
+        ]
+        older = re.search(r'href="([^"]+)">Older<', text)
+        if older is None:
+            break
+        address = html.unescape(older[1])
+        assert "recorded_since=2020-01-01" in address
+    assert seen == list(range(max(seen), 0, -1))
+    assert ">Newer<" in text
+    lines = csv.DictReader(io.StringIO(rev.get("/s/maize/trail.csv").text))
+    positions = [int(line["position"]) for line in lines]
+    assert positions == list(range(1, len(positions) + 1))
+    assert len(positions) >= len(seen)
+
+
 def test_an_event_says_when_by_whom_and_what_it_rests_on(service: Service) -> None:
     text = page(service, f"e/{WORKSHOP}", "rev").text
     assert "12 Jan 2026, 10:00 (UTC+02:00)" in text
@@ -241,6 +269,24 @@ def test_from_a_question_to_its_proof_by_keyboard_alone(browser: Chrome, service
     proof.send_keys(Keys.ENTER)
     WebDriverWait(browser, PATIENCE).until(lambda b: "/e/" in b.current_url)
     assert browser.find_element(By.TAG_NAME, "h1").text
+
+
+def test_questions_and_filters_work_without_scripts(browser: Chrome, service: Service) -> None:
+    sign_in(browser, service, "rev")
+    sized(browser, 1440)
+    devtools: object = browser
+    devtools.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})  # type: ignore[attr-defined]
+    try:
+        browser.get(f"http://{service.address}/s/maize/audit")
+        browser.find_element(By.CSS_SELECTOR, "#q17 summary").send_keys(Keys.ENTER)
+        assert browser.find_element(By.CSS_SELECTOR, "#q17 .proof").is_displayed()
+        browser.get(f"http://{service.address}/s/maize/trail")
+        browser.find_element(By.CSS_SELECTOR, ".filters summary").send_keys(Keys.ENTER)
+        browser.find_element(By.ID, "f-participant").send_keys("p-2", Keys.ENTER)
+        WebDriverWait(browser, PATIENCE).until(lambda b: "participant=p-2" in b.current_url)
+        assert "with these filters" in browser.find_element(By.TAG_NAME, "main").text
+    finally:
+        devtools.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})  # type: ignore[attr-defined]
 
 
 def test_on_paper_every_answer_is_open_and_what_is_to_be_pressed_is_gone(
