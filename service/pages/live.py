@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import structlog
-from asyncpg import InterfaceError, Pool, PostgresError
+from asyncpg import Pool
 from graphql import GraphQLError
 from litestar import Request, Response, get
 from litestar.exceptions import NotFoundException
@@ -27,6 +27,7 @@ from projections.batches import Batch
 from projections.following import borrowed, position_of
 from projections.paging import Window
 from service.asking import Asker
+from service.pages.visits import AWAY
 
 log = structlog.get_logger(__name__)
 
@@ -125,7 +126,7 @@ class LiveStudies:
             followed.woken.clear()
             try:
                 found = await self._asked(followed.study, followed.position)
-            except (OSError, PostgresError, InterfaceError, TimeoutError) as lost:
+            except Exception as lost:  # the database is away, or worse: pages go on in any case
                 log.warning("live_waits", study=followed.study, error=type(lost).__name__)
                 found = []
             if found:
@@ -179,6 +180,8 @@ async def told(
                 except GraphQLError:
                     return
             yield "".join(map(event_of, found)) or ": still here\n\n"
+    except AWAY as lost:  # the page comes back by itself, and goes on where it was
+        log.warning("live_ends", study=study, error=type(lost).__name__)
     finally:
         await lines.aclose()
 
@@ -186,7 +189,7 @@ async def told(
 def event_of(line: ActivityLine) -> str:
     """One line as a server-sent event; of who read what, the position alone: it is no news."""
     if line.type == IdentifiableDataRead.TOPIC:
-        return f"id: {line.position}\nevent: passed\ndata:\n\n"
+        return f"id: {line.position}\nevent: passed\ndata: {{}}\n\n"
     said = {
         "position": line.position, "type": line.type, "phase": line.phase, "cycle": line.cycle,
         "at": line.occurred_at, "line": line.line, "role": line.role,

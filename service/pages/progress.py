@@ -103,6 +103,7 @@ async def progress(visit: Visit) -> Response[Any]:
         heard=heard,
         consent=consent,
         audits=visit.may(Duty.AUDIT),
+        leads=visit.may(Duty.LEAD),
     )
 
 

@@ -161,6 +161,21 @@ def serve(kept: Store, issuer: DemoIssuer, port: int) -> None:
     uvicorn.run(application(kept, issuer.identity), port=port, log_level="error", access_log=False)
 
 
+def until_quiet(address: str, token: str, events: int) -> None:
+    """Wait until the service answers, and has sealed what is on record."""
+    headers = {"authorization": f"Bearer {token}"}
+    give_up = time.monotonic() + 900
+    with httpx.Client(base_url=address, headers=headers, timeout=60) as http:
+        while time.monotonic() < give_up:
+            try:
+                if f"Sealed up to event <code>#{events}</code>" in http.get(f"/s/{STUDY}").text:
+                    return
+            except httpx.TransportError:
+                pass
+            time.sleep(1)
+    raise SystemExit("the record was not sealed")
+
+
 def told(what: str, figure: float, goal: float, unit: str) -> None:
     met = "met" if figure < goal else "NOT MET"
     print(f"{what}: {figure:.1f} {unit} (goal below {goal:g} {unit}: {met})", flush=True)
@@ -268,7 +283,7 @@ def main() -> None:
         service.start()
         address, token = f"http://127.0.0.1:{given.port}", issuer.token("ana")
         try:
-            time.sleep(5)
+            until_quiet(address, token, len(lines))
             measure(address, token, given.times)
             painted(address, token, given.browsers)
             asyncio.run(open_pages(address, token, database.owner_url, 10))
