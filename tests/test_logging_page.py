@@ -182,6 +182,21 @@ def test_scripts_are_answered_in_json_and_another_member_sends_nothing(service: 
     assert foreign.status_code == 403
 
 
+def test_a_participant_finds_themselves_in_their_forms(service: Service) -> None:
+    last = service.as_("ana").record(
+        "joinMember", "2026-01-09T09:00Z", member="pat", role="PARTICIPANT", participant="p-2"
+    )
+    pat = service.as_("pat")
+    page = pat.http.get("/s/maize/log", params={"at_least": last}).text
+    assert "/s/maize/log/castBallot" in page
+    pat.http.get("/s/maize/log/castBallot", params={"at_least": last})
+    assert fresh(pat, "castBallot")["voter"] == "p-2"
+    form = fresh(pat, "withdrawConsent")
+    assert form["participant"] == "p-2"
+    done = pat.http.post("/s/maize/log/withdrawConsent", data=form, follow_redirects=True)
+    assert "On record as" in done.text
+
+
 def test_who_may_not_read_who_takes_part_is_offered_no_pseudonyms(service: Service) -> None:
     page = service.as_("vic").http.get("/s/maize/log/withdrawConsent").text
     assert "p-1" not in page

@@ -18,8 +18,8 @@ from markupsafe import Markup, escape
 
 from domain.commands import Command, Refused
 from domain.conditions import Reason
+from domain.membership import Duty
 from domain.vocabulary import Channel, Phase
-from domain.voting import CastBallot
 from projections.activity_feed import activity_feed
 from projections.ballot_register import Ballot, BallotState, ballots
 from projections.paging import Window
@@ -33,7 +33,7 @@ from service.pages.log_fields import (
     occasion_fields,
     title_of,
 )
-from service.pages.log_offers import offers_for, usual
+from service.pages.log_offers import offers_for, themselves, usual
 from service.pages.log_reading import Fault, Sent, faults_of, read_form
 from service.pages.offline import kept
 from service.pages.rendering import templates
@@ -74,7 +74,7 @@ async def log(visit: Visit) -> Response[Any]:
             said = first_line(command).partition("\n")[0]
             offered[command.EVENT.PHASE].append((verb, title_of(command), said))
     boxes: list[Ballot] = []
-    if visit.may(CastBallot.DUTY):
+    if visit.may(Duty.FIELDWORK):
         for state in (BallotState.OPEN, BallotState.CLOSED):
             boxes += (await visit.ask(ballots, window=Window(last=BOXES), state=state)).rows
     recorded = visit.parameters.get("recorded", "")
@@ -176,7 +176,8 @@ async def _shown(
     fresh = sent is None
     if sent is None:
         at = f"{datetime.now(UTC):%Y-%m-%dT%H:%M}"
-        sent = Sent({**usual(fields, offers), "occurred_at": at, "offset": "+00:00"}.items())
+        there = usual(fields, offers, await themselves(visit))
+        sent = Sent({**there, "occurred_at": at, "offset": "+00:00"}.items())
     codes = {each.code for each in faults}
     known = "" if "command_altered" in codes else sent.one("command_id")
     status = 503 if "not_now" in codes else 422 if faults else 200

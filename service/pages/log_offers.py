@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any, NamedTuple, get_args, get_type_hints
 
+from domain.membership import Role
 from domain.policy_packs import policy_packs
 from domain.vocabulary import Personal, marked
 from projections.paging import Window
+from projections.study_register import members
 from service.graphql_queries import Question, questions
 from service.pages.log_fields import FormField
 from service.pages.visits import Visit
@@ -61,8 +63,17 @@ async def offers_for(visit: Visit, fields: Iterable[FormField]) -> Offers:
     return offers
 
 
-def usual(fields: Iterable[FormField], offers: Offers) -> dict[str, str]:
-    """What stands in a fresh form: the open cycle that began last, and new identifiers."""
+async def themselves(visit: Visit) -> str:
+    """The pseudonym of a visitor who takes part in the study; "" for all others."""
+    if visit.role is not Role.PARTICIPANT:
+        return ""
+    those = await visit.ask(members, window=Window(last=MOST), role=Role.PARTICIPANT)
+    theirs = [each.participant for each in those.rows if each.member == visit.asker.member]
+    return theirs[0] or "" if theirs else ""
+
+
+def usual(fields: Iterable[FormField], offers: Offers, who: str) -> dict[str, str]:
+    """What stands in a fresh form: the open cycle that began last, new identifiers, oneself."""
     found = {}
     for each in fields:
         if each.kind != "identifier":
@@ -74,6 +85,8 @@ def usual(fields: Iterable[FormField], offers: Offers) -> dict[str, str]:
         elif each.of == "cycle" and each.required:
             still_open = [offer for offer in offers["cycle"] if "closed" not in offer.words]
             found[each.name] = still_open[-1].value if still_open else ""
+        elif each.required and (each.of == "participant" or each.name == "voter"):
+            found[each.name] = who
     return found
 
 

@@ -13,6 +13,7 @@ from litestar.response import Redirect
 
 from domain.ballots import BallotMethod
 from domain.conditions import Reason
+from domain.membership import Duty
 from domain.voting import CastBallot
 from projections.ballot_register import Ballot, BallotState, ballot, ballot_papers
 from projections.paging import Window
@@ -96,7 +97,7 @@ def _faults(reasons: Iterable[Reason]) -> Iterable[Fault]:
 
 
 async def _ballot(visit: Visit) -> Ballot:
-    visit.asker.allow(visit.study.study, CastBallot.DUTY)
+    visit.asker.allow(visit.study.study, Duty.FIELDWORK)  # participants vote by their own form
     found: Ballot | None = await visit.ask(ballot, ballot=visit.request.path_params["ballot"])
     if found is None:
         raise NotFoundException("There is no such ballot in this study.")
