@@ -142,6 +142,17 @@ def test_the_trail_is_narrowed_by_filters_that_stay_in_the_address(service: Serv
     assert [line["position"] for line in lines] == [str(WORKSHOP)]
 
 
+def test_a_theme_is_chosen_without_losing_the_filters(service: Service) -> None:
+    rev = service.as_("rev").http
+    text = rev.get("/s/maize/trail?type=WorkshopHeld&since=2026-01-12").text
+    back = re.search(r'name="back" value="([^"]+)"', text)
+    assert back is not None
+    chosen = rev.post("/theme", data={"theme": "dark", "back": html.unescape(back[1])})
+    assert chosen.headers["location"] == "/s/maize/trail?type=WorkshopHeld&since=2026-01-12"
+    refused = rev.post("/s/maize/findings/audit", data={})
+    assert 'name="back" value="/s/maize/findings"' in refused.text
+
+
 def test_the_trail_is_paged_without_leaving_out_or_doubling(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,7 +65,11 @@ def rendered(
 ) -> Response[bytes]:
     """The page that a template makes of what it is given, which must have a `title`."""
     text = templates.get_template(template).render(
-        theme=theme_of(request), path=request.url.path, status=status, **(OUTSIDE | context)
+        theme=theme_of(request),
+        path=request.url.path,
+        back=way_back(request),
+        status=status,
+        **(OUTSIDE | context),
     )
     content, packed = text.encode(), {}
     if len(content) > PACK_FROM and "gzip" in request.headers.get("accept-encoding", ""):
@@ -83,6 +87,14 @@ OUTSIDE: dict[str, Any] = {
     "study": None, "member": "", "role": None, "navigation": (), "position": None,
     "frame_seal": None, "frame_unsealed": None,
 }  # fmt: skip
+
+
+def way_back(request: Request[Any, Any, Any]) -> str:
+    """Where who chooses a theme goes on: this page with its filters, or the form's own page."""
+    path, query = request.url.path, request.url.query
+    if request.method != "GET":
+        return path.rpartition("/")[0] or "/"
+    return f"{path}?{query}" if query else path
 
 
 def theme_of(request: Request[Any, Any, Any]) -> str:
