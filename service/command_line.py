@@ -103,7 +103,7 @@ def demo(*, port: int | None = None) -> None:
 
 @app.command
 def serve(*, host: str | None = None, port: int | None = None) -> None:
-    """Run the service: GraphQL at /graphql, GraphiQL at /graphiql, health at /health/ready.
+    """Run the service: pages at /, GraphQL at /graphql, health at /health/ready.
 
     Parameters
     ----------

@@ -201,7 +201,8 @@ async def _visit(request: Request[Any, Any, Any]) -> Visit:
     study = str(request.path_params["study"])
     await asker.require(study, Duty.READ)
     at_least = request.query_params.get("at_least", "")
-    asker.wants(study, int(at_least) if at_least.isascii() and at_least.isdigit() else None)
+    read = at_least.isascii() and at_least.isdigit() and len(at_least) < 19
+    asker.wants(study, int(at_least) if read else None)
     await asker.wait_for("study_register", study)
     async with borrowed(asker.registers) as db:
         rows = await db.fetch(POSITIONS, study)
@@ -229,8 +230,9 @@ def fault_page(request: Request[Any, Any, Any], fault: HTTPException) -> Respons
     """An error of the whole application: a page for browsers, for programs as it was."""
     wanted = request.headers.get("accept", "")
     if "text/html" in wanted and not request.url.path.startswith("/graphql"):
-        message = "Check the address, or begin at your studies."
-        return faulty(request, fault.status_code, message if fault.status_code == 404 else "")
+        unknown = "Check the address, or begin at your studies."
+        message = unknown if fault.status_code == 404 else fault.detail
+        return faulty(request, fault.status_code, message)
     content = {"status_code": fault.status_code, "detail": fault.detail}
     return Response(content, status_code=fault.status_code, headers=fault.headers)
 
