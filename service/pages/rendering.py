@@ -45,6 +45,7 @@ templates = Environment(
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
+    auto_reload=False,
 )
 templates.globals["asset"] = asset
 templates.filters.update(
