@@ -116,6 +116,9 @@ def test_the_page_has_no_barriers_and_its_marks_are_walked_by_keyboard(
     slider.send_keys(Keys.HOME)
     WebDriverWait(browser, PATIENCE).until(lambda b: "on=2026-01-05" in b.current_url)
     assert "No cycle had been opened by then" in browser.find_element(By.TAG_NAME, "main").text
+    assert barriers(browser) == []
+    browser.get(f"http://{service.address}/s/maize?on=2026-03-01")
+    assert barriers(browser) == []
     assert hosts(requested(browser)) == {service.address}
     assert complaints(browser) == []
 

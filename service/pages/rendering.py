@@ -74,7 +74,7 @@ def rendered(
     )
     content, packed = text.encode(), {}
     if len(content) > PACK_FROM and "gzip" in request.headers.get("accept-encoding", ""):
-        content, packed = gzip.compress(content, 5, mtime=0), {"content-encoding": "gzip"}
+        content, packed = gzip.compress(content, 3, mtime=0), {"content-encoding": "gzip"}
     return Response(
         content,
         status_code=status,

@@ -9,6 +9,7 @@ often the database is asked for what is new while others record.
 import argparse
 import asyncio
 import multiprocessing
+import os
 import random
 import statistics
 import tempfile
@@ -181,7 +182,13 @@ def told(what: str, figure: float, goal: float, unit: str) -> None:
     print(f"{what}: {figure:.1f} {unit} (goal below {goal:g} {unit}: {met})", flush=True)
 
 
-def measure(address: str, token: str, times: int) -> None:
+def processor_time(process: int) -> float:
+    """Milliseconds that a process has had of a processor, whatever else was running."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) * 1e3 / os.sysconf("SC_CLK_TCK")
+
+
+def measure(address: str, token: str, times: int, process: int) -> None:
     headers = {"authorization": f"Bearer {token}", "accept-encoding": "gzip"}
     taken: dict[bool, list[float]] = {False: [], True: []}
     with httpx.Client(base_url=address, headers=headers, timeout=60) as http:
@@ -191,7 +198,11 @@ def measure(address: str, token: str, times: int) -> None:
             page = http.get(f"/s/{STUDY}", params={"on": str(on)} if on else {})
             taken[on is not None].append((time.perf_counter() - began) * 1e3)
             assert page.status_code == 200, page.text
-        page = http.get(f"/s/{STUDY}")
+        before = processor_time(process)
+        for _ in range(times):
+            page = http.get(f"/s/{STUDY}")
+        each = (processor_time(process) - before) / times
+    print(f"of today: {each:.1f} ms of a processor in the service for each page")
     sent = int(page.headers["content-length"])
     print(f"the page alone: {sent / 1e3:.0f} kB packed, {len(page.text) / 1e3:.0f} kB unpacked")
     for past, figures in taken.items():
@@ -284,7 +295,7 @@ def main() -> None:
         address, token = f"http://127.0.0.1:{given.port}", issuer.token("ana")
         try:
             until_quiet(address, token, len(lines))
-            measure(address, token, given.times)
+            measure(address, token, given.times, service.pid or 0)
             painted(address, token, given.browsers)
             asyncio.run(open_pages(address, token, database.owner_url, 10))
         finally:
