@@ -102,7 +102,9 @@ def test_a_member_who_followed_a_sign_in_link_asks_the_service_itself(
 ) -> None:
     """The whole schema is read within our own limits; the link's cookie goes with everything."""
     with serving(database) as service:
-        prepare(service.as_("ana"))
+        ana = service.as_("ana")
+        prepare(ana)
+        assert ana.http.get("/s/maize", params={"at_least": 7}).status_code == 200
         browser.get(f"http://{service.address}/sign-in/{service.issuer.link('ana')}")
         WebDriverWait(browser, PATIENCE).until(lambda b: b.current_url.endswith("/s/maize"))
         opened(browser, service.address)
