@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -29,6 +30,11 @@ axe.run(document, { runOnly: arguments[0], resultTypes: ['violations'] }).then(
     `${v.id}: ${n.target} ${n.failureSummary}`))),
   (fault) => done([String(fault)]))
 """
+
+
+def patiently(browser: Chrome) -> WebDriverWait[Chrome]:
+    """Waits for something of a page, also while the page is replaced by the next."""
+    return WebDriverWait(browser, PATIENCE, ignored_exceptions=[StaleElementReferenceException])
 
 
 @contextmanager
@@ -82,7 +88,7 @@ def hosts(urls: list[str]) -> set[str]:
 def sign_in(browser: Chrome, service: Service, member: str) -> None:
     """Follows a one-time link; ends at the member's study, or at the choice of one."""
     browser.get(f"http://{service.address}/sign-in/{service.issuer.link(member)}")
-    WebDriverWait(browser, PATIENCE).until(lambda b: "/sign-in/" not in b.current_url)
+    patiently(browser).until(lambda b: "/sign-in/" not in b.current_url)
 
 
 def barriers(browser: Chrome) -> list[str]:

@@ -22,6 +22,7 @@ from tests.browsing import (
     hosts,
     in_scheme,
     overflows,
+    patiently,
     requested,
     sign_in,
     sized,
@@ -278,7 +279,7 @@ def test_from_a_question_to_its_proof_by_keyboard_alone(browser: Chrome, service
     proof = browser.switch_to.active_element
     assert proof.get_attribute("class") == "proof"
     proof.send_keys(Keys.ENTER)
-    WebDriverWait(browser, PATIENCE).until(lambda b: "/e/" in b.current_url)
+    patiently(browser).until(lambda b: "/e/" in b.current_url)
     assert browser.find_element(By.TAG_NAME, "h1").text
 
 
@@ -294,7 +295,7 @@ def test_questions_and_filters_work_without_scripts(browser: Chrome, service: Se
         browser.get(f"http://{service.address}/s/maize/trail")
         browser.find_element(By.CSS_SELECTOR, ".filters summary").send_keys(Keys.ENTER)
         browser.find_element(By.ID, "f-participant").send_keys("p-2", Keys.ENTER)
-        WebDriverWait(browser, PATIENCE).until(lambda b: "participant=p-2" in b.current_url)
+        patiently(browser).until(lambda b: "participant=p-2" in b.current_url)
         assert "with these filters" in browser.find_element(By.TAG_NAME, "main").text
     finally:
         devtools.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})  # type: ignore[attr-defined]

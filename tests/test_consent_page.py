@@ -8,16 +8,15 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browsing import (
-    PATIENCE,
     barriers,
     chromium,
     complaints,
     hosts,
     in_scheme,
     overflows,
+    patiently,
     requested,
     sign_in,
     sized,
@@ -216,7 +215,7 @@ def test_consent_is_withdrawn_by_keyboard_alone(browser: Chrome, service: Servic
         if browser.switch_to.active_element.text == "Record that they take it back":
             break
     browser.switch_to.active_element.send_keys(Keys.ENTER)
-    WebDriverWait(browser, PATIENCE).until(
+    patiently(browser).until(
         lambda b: "Nobody has to agree" in b.find_element(By.TAG_NAME, "main").text
     )
     assert barriers(browser) == []

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
-from tests.browsing import PATIENCE, chromium, complaints, hosts, requested
+from tests.browsing import chromium, complaints, hosts, patiently, requested
 from tests.conftest import Database
 from tests.graphql_under_test import SIGNED_IN, anyone, application, served, the_bearer
 from tests.serving import prepare, serving
@@ -27,9 +26,7 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
 
 def opened(browser: Chrome, address: str) -> None:
     browser.get(f"http://{address}/graphiql")
-    WebDriverWait(browser, PATIENCE).until(
-        lambda b: b.find_elements(By.CSS_SELECTOR, ".CodeMirror")
-    )
+    patiently(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, ".CodeMirror"))
 
 
 def written(browser: Chrome, editor: str, text: str) -> None:
@@ -42,7 +39,7 @@ def written(browser: Chrome, editor: str, text: str) -> None:
 def asked(browser: Chrome, name: str, document: str) -> None:
     """Writes a document, and waits until GraphiQL has read it: its tab has the operation's name."""
     written(browser, ".graphiql-query-editor", document)
-    WebDriverWait(browser, PATIENCE).until(
+    patiently(browser).until(
         lambda b: b.find_element(By.CSS_SELECTOR, ".graphiql-tab-active").text == name
     )
 
@@ -57,7 +54,7 @@ def ran(browser: Chrome, *expected: str) -> str:
     def all_said(b: Chrome) -> bool:
         return all(each in answer(b) for each in expected)
 
-    WebDriverWait(browser, PATIENCE).until(all_said, f"the answer does not say {expected}")
+    patiently(browser).until(all_said, f"the answer does not say {expected}")
     return answer(browser)
 
 
@@ -92,7 +89,7 @@ def test_the_documentation_is_read_from_the_service(browser: Chrome) -> None:
     with served(application()) as address:
         opened(browser, address)
         browser.find_element(By.CSS_SELECTOR, "[aria-label='Show Documentation Explorer']").click()
-        WebDriverWait(browser, PATIENCE).until(
+        patiently(browser).until(
             lambda b: "Mutation" in b.find_element(By.CSS_SELECTOR, DOCUMENTATION).text
         )
 
@@ -106,7 +103,7 @@ def test_a_member_who_followed_a_sign_in_link_asks_the_service_itself(
         prepare(ana)
         assert ana.http.get("/s/maize", params={"at_least": 7}).status_code == 200
         browser.get(f"http://{service.address}/sign-in/{service.issuer.link('ana')}")
-        WebDriverWait(browser, PATIENCE).until(lambda b: b.current_url.endswith("/s/maize"))
+        patiently(browser).until(lambda b: b.current_url.endswith("/s/maize"))
         opened(browser, service.address)
         asked(
             browser,
@@ -121,7 +118,7 @@ def test_a_member_who_followed_a_sign_in_link_asks_the_service_itself(
         ran(browser, "First turn")
 
         browser.find_element(By.CSS_SELECTOR, "[aria-label='Show Documentation Explorer']").click()
-        WebDriverWait(browser, PATIENCE).until(
+        patiently(browser).until(
             lambda b: "Subscription" in b.find_element(By.CSS_SELECTOR, DOCUMENTATION).text
         )
         assert complaints(browser) == []

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.ui import WebDriverWait
 
 from service.pages.doors import COOKIE
-from tests.browsing import PATIENCE, chromium
+from tests.browsing import chromium, patiently
 from tests.conftest import Database
 from tests.serving import prepare
 from tests.test_offline import Field
@@ -53,7 +52,7 @@ def test_an_open_page_outlives_its_service(
 
         def says(words: str) -> None:
             live = (By.CSS_SELECTOR, "par-live")
-            WebDriverWait(browser, PATIENCE).until(lambda b: b.find_element(*live).text == words)
+            patiently(browser).until(lambda b: b.find_element(*live).text == words)
 
         browser.get(f"{shown.url}/sign-in")
         cookie = {"name": COOKIE, "value": shown.issuer.token("ana"), "path": "/"}
@@ -62,9 +61,7 @@ def test_an_open_page_outlives_its_service(
         says("Live")
         browser.execute_script(LISTEN)
         last = [enrol(n) for n in range(2)][-1]
-        WebDriverWait(browser, PATIENCE).until(
-            lambda b: b.execute_script("return heard.at(-1)") == last
-        )
+        patiently(browser).until(lambda b: b.execute_script("return heard.at(-1)") == last)
         shown.kill()
         says("Reconnecting")
         for number in range(2, 5):
@@ -72,7 +69,5 @@ def test_an_open_page_outlives_its_service(
         shown.start()
         says("Live")
         last = enrol(5)
-        WebDriverWait(browser, PATIENCE).until(
-            lambda b: b.execute_script("return heard.at(-1)") == last
-        )
+        patiently(browser).until(lambda b: b.execute_script("return heard.at(-1)") == last)
         assert browser.execute_script("return heard") == list(range(PREPARED + 1, last + 1))

@@ -27,6 +27,7 @@ from tests.browsing import (
     hosts,
     in_scheme,
     overflows,
+    patiently,
     requested,
     sized,
 )
@@ -116,15 +117,13 @@ def sign_in(browser: Chrome, hall: Field, member: str) -> None:
     browser.get(f"{hall.url}/sign-in")
     token = browser.find_element(By.ID, "token")
     token.send_keys(hall.issuer.token(member), Keys.ENTER)
-    WebDriverWait(browser, PATIENCE).until(lambda b: "/sign-in" not in b.current_url)
+    patiently(browser).until(lambda b: "/sign-in" not in b.current_url)
 
 
 def keep_forms(browser: Chrome, hall: Field) -> None:
     """Opens the list, and waits until its forms are kept."""
     browser.get(hall.url + LIST)
-    WebDriverWait(browser, PATIENCE).until(
-        lambda b: b.find_elements(By.CSS_SELECTOR, "par-outbox[kept]")
-    )
+    patiently(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, "par-outbox[kept]"))
 
 
 def write(browser: Chrome, topic: str, cycle: str = "c-1") -> str:
@@ -150,9 +149,7 @@ def set_day(browser: Chrome) -> None:
 
 def ready(browser: Chrome) -> None:
     """Waits until the form's scripts are there; before, it is sent as without scripts."""
-    WebDriverWait(browser, PATIENCE).until(
-        lambda b: b.find_elements(By.CSS_SELECTOR, "form[data-ready]")
-    )
+    patiently(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, "form[data-ready]"))
 
 
 def send(browser: Chrome) -> None:
@@ -178,7 +175,7 @@ def test_what_is_logged_while_the_service_is_away_is_recorded_once_when_it_is_ba
         assert len(made) == 3
         write(browser, "Not finished")
         browser.find_element(By.ID, "focus").send_keys("Water", Keys.TAB)
-        WebDriverWait(browser, PATIENCE).until(lambda b: draft_of(b) == "Water")
+        patiently(browser).until(lambda b: draft_of(b) == "Water")
 
     with chromium(tmp_path) as browser:  # closed, and opened again before the service is back
         browser.get(hall.url + LIST)
@@ -189,7 +186,7 @@ def test_what_is_logged_while_the_service_is_away_is_recorded_once_when_it_is_ba
         assert hall.held()["workshops"]["totalCount"] == 0
         sign_in(browser, hall, "fay")
         browser.get(hall.url + LIST)
-        WebDriverWait(browser, PATIENCE).until(
+        patiently(browser).until(
             lambda b: "wait" not in b.find_element(By.TAG_NAME, "par-outbox").text
         )
         study = hall.held()
@@ -205,9 +202,7 @@ def test_what_is_logged_while_the_service_is_away_is_recorded_once_when_it_is_ba
         assert browser.find_element(By.ID, "focus").get_property("value") == "Water"
         for _ in range(2):
             browser.find_element(By.CSS_SELECTOR, ".notice button").send_keys(Keys.ENTER)
-        WebDriverWait(browser, PATIENCE).until(
-            lambda b: not b.find_elements(By.CSS_SELECTOR, ".notice")
-        )
+        patiently(browser).until(lambda b: not b.find_elements(By.CSS_SELECTOR, ".notice"))
         assert browser.find_element(By.ID, "focus").get_property("value") == ""
 
 
@@ -242,7 +237,7 @@ def test_what_was_written_belongs_to_its_writer_and_goes_on_after_signing_in(
     assert "Hold workshop written" not in browser.find_element(By.TAG_NAME, "par-outbox").text
     assert hall.held()["workshops"]["totalCount"] == 0
     sign_in(browser, hall, "fay")  # ends at the study's own page: the worker sends what waits
-    WebDriverWait(browser, PATIENCE).until(lambda b: hall.held()["workshops"]["totalCount"] == 1)
+    patiently(browser).until(lambda b: hall.held()["workshops"]["totalCount"] == 1)
 
 
 def test_a_refusal_is_shown_kindly_and_corrected(hall: Field, browser: Chrome) -> None:
@@ -311,7 +306,7 @@ def test_a_recording_is_hashed_on_the_device_and_enter_sends_the_form(
     ready(browser)
     browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(recording))
     hashed = browser.find_element(By.ID, "sha256")
-    WebDriverWait(browser, PATIENCE).until(
+    patiently(browser).until(
         lambda b: hashed.get_property("value") == sha256(recording.read_bytes()).hexdigest()
     )
     assert barriers(browser) == []
@@ -353,7 +348,7 @@ def test_a_browser_without_scripts_logs_all_the_same(hall: Field, browser: Chrom
     has(browser, "On record as")
     browser.get(hall.url + FORM)
     browser.find_element(By.CSS_SELECTOR, "button.add[value=payments]").send_keys(Keys.ENTER)
-    WebDriverWait(browser, PATIENCE).until(lambda b: b.find_elements(By.ID, "payments.0.amount"))
+    patiently(browser).until(lambda b: b.find_elements(By.ID, "payments.0.amount"))
     browser.find_element(By.ID, "payments.0.amount").send_keys("ten")
     send(browser)
     has(browser, "Not on record yet")
@@ -370,5 +365,5 @@ def test_signing_out_forgets_the_pages_that_were_kept(hall: Field, browser: Chro
     assert browser.execute_async_script(kept) > 20
     browser.find_element(By.CSS_SELECTOR, ".menu summary").send_keys(Keys.ENTER)
     browser.find_element(By.CSS_SELECTOR, "form[action='/sign-out'] button").send_keys(Keys.ENTER)
-    WebDriverWait(browser, PATIENCE).until(lambda b: b.find_elements(By.ID, "token"))
+    patiently(browser).until(lambda b: b.find_elements(By.ID, "token"))
     assert browser.execute_async_script(kept) == 0

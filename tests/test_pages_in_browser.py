@@ -7,16 +7,15 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browsing import (
-    PATIENCE,
     barriers,
     chromium,
     complaints,
     hosts,
     in_scheme,
     overflows,
+    patiently,
     requested,
     sign_in,
     sized,
@@ -78,9 +77,7 @@ def test_the_theme_follows_the_device_until_one_is_chosen_by_keyboard(
     in_scheme(browser, "light")
     browser.find_element(By.CSS_SELECTOR, ".menu summary").send_keys(Keys.ENTER)
     browser.find_element(By.CSS_SELECTOR, "button[value=dark]").send_keys(Keys.ENTER)
-    WebDriverWait(browser, PATIENCE).until(
-        lambda b: b.find_elements(By.CSS_SELECTOR, "html[data-theme=dark]")
-    )
+    patiently(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, "html[data-theme=dark]"))
     assert (browser.current_url, colour(browser)) == (
         f"http://{service.address}/s/maize",
         shades[1],
@@ -98,15 +95,15 @@ def test_the_first_key_skips_to_the_content(browser: Chrome, service: Service) -
 def test_what_happens_is_told_on_an_open_page(browser: Chrome, service: Service) -> None:
     sign_in(browser, service, "ana")
     live = browser.find_element(By.CSS_SELECTOR, "par-live")
-    WebDriverWait(browser, PATIENCE).until(lambda b: live.text == "Live")
+    patiently(browser).until(lambda b: live.text == "Live")
     ana = service.as_("ana")
     ana.record("enrolParticipant", "2026-02-01T10:00Z", participant="n-1")
     ana.record("enrolParticipant", "2026-02-01T10:00Z", participant="n-2")
     news = browser.find_element(By.CSS_SELECTOR, "par-news")
-    WebDriverWait(browser, PATIENCE).until(lambda b: "2 new events" in news.text)
+    patiently(browser).until(lambda b: "2 new events" in news.text)
     assert barriers(browser) == []
     news.find_element(By.LINK_TEXT, "Show the page anew").click()
-    WebDriverWait(browser, PATIENCE).until(
+    patiently(browser).until(
         lambda b: b.find_element(By.CSS_SELECTOR, "par-live").get_attribute("data-after") == "9"
     )
     assert complaints(browser) == []

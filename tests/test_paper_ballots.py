@@ -8,15 +8,14 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browsing import (
-    PATIENCE,
     barriers,
     chromium,
     complaints,
     in_scheme,
     overflows,
+    patiently,
     sign_in,
     sized,
 )
@@ -100,9 +99,7 @@ def test_papers_are_typed_in_fast_by_keyboard_and_a_voter_has_one(
         sized(browser, width)
         assert overflows(browser) <= 0
         assert barriers(browser) == []
-    WebDriverWait(browser, PATIENCE).until(
-        lambda b: b.find_elements(By.CSS_SELECTOR, "form[data-ready]")
-    )
+    patiently(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, "form[data-ready]"))
     browser.execute_script("document.getElementById('occurred_at').value = '2026-02-03T10:00'")
     browser.find_element(By.ID, "voter").click()
     for voter in VOTERS:
@@ -116,14 +113,12 @@ def test_papers_are_typed_in_fast_by_keyboard_and_a_voter_has_one(
     field = browser.find_element(By.ID, "voter")
     field.clear()
     field.send_keys("p-99", Keys.ENTER)  # is not in the electorate
-    WebDriverWait(browser, PATIENCE).until(
-        lambda b: b.find_elements(By.CSS_SELECTOR, "#entered .fault")
-    )
+    patiently(browser).until(lambda b: b.find_elements(By.CSS_SELECTOR, "#entered .fault"))
     assert "p-99" in browser.find_element(By.CSS_SELECTOR, "#entered .fault").text
     for button in browser.find_elements(By.CSS_SELECTOR, "#entered button"):
         if button.text == "Leave it out":
             button.send_keys(Keys.ENTER)
-    WebDriverWait(browser, PATIENCE).until(
+    patiently(browser).until(
         lambda b: b.find_element(By.ID, "entered").text.count("in the box") == len(VOTERS)
     )
     papers = counted(service.as_("ana"))["ballotPapers"]

@@ -8,16 +8,15 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.browsing import (
-    PATIENCE,
     barriers,
     chromium,
     complaints,
     hosts,
     in_scheme,
     overflows,
+    patiently,
     requested,
     sign_in,
     sized,
@@ -114,7 +113,7 @@ def test_the_page_has_no_barriers_and_its_marks_are_walked_by_keyboard(
 
     slider = browser.find_element(By.CSS_SELECTOR, "par-slider input[type=range]")
     slider.send_keys(Keys.HOME)
-    WebDriverWait(browser, PATIENCE).until(lambda b: "on=2026-01-05" in b.current_url)
+    patiently(browser).until(lambda b: "on=2026-01-05" in b.current_url)
     assert "No cycle had been opened by then" in browser.find_element(By.TAG_NAME, "main").text
     assert barriers(browser) == []
     browser.get(f"http://{service.address}/s/maize?on=2026-03-01")
@@ -147,14 +146,12 @@ def test_the_page_is_read_and_turned_back_without_scripts(
 def test_what_happens_comes_on_top_of_the_latest(browser: Chrome, service: Service) -> None:
     sign_in(browser, service, "ana")
     live = browser.find_element(By.CSS_SELECTOR, "par-live")
-    WebDriverWait(browser, PATIENCE).until(lambda b: live.text == "Live")
+    patiently(browser).until(lambda b: live.text == "Live")
     position = service.as_("ana").record(
         "holdWorkshop", "2026-05-02T10:00Z", workshop="w-9", cycle="c-2", phase="PLAN",
         participants=["p-1"], topic="Where the rain goes",
     )  # fmt: skip
     first = (By.CSS_SELECTOR, "par-feed li:first-child")
-    WebDriverWait(browser, PATIENCE).until(
-        lambda b: "Where the rain" in b.find_element(*first).text
-    )
+    patiently(browser).until(lambda b: "Where the rain" in b.find_element(*first).text)
     assert f"#{position}" in browser.find_element(*first).text
     assert barriers(browser) == []

@@ -14,17 +14,16 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import WebDriverWait
 
 from service.pages import verify_page
 from tests.browsing import (
-    PATIENCE,
     barriers,
     chromium,
     complaints,
     hosts,
     in_scheme,
     overflows,
+    patiently,
     requested,
     sign_in,
     sized,
@@ -183,7 +182,7 @@ def test_a_bundle_is_dropped_in_a_browser_and_verified_by_keyboard(
     browser.find_element(By.ID, "bundle").send_keys(str(tmp_path / "maize.zip"))
     browser.find_element(By.ID, "policy").send_keys(str(tmp_path / "policy"))
     browser.find_element(By.CSS_SELECTOR, "#verify .button").send_keys(Keys.ENTER)
-    WebDriverWait(browser, PATIENCE).until(
+    patiently(browser).until(
         lambda b: b.find_element(By.TAG_NAME, "h1").text == "All of this bundle holds"
     )
     for width in (360, 1440):
