@@ -29,14 +29,16 @@ class Decided(NamedTuple):
     event_id: UUID
     command: Command[Any]
     event: ResearchEvent
+    payload: bytes
     parts: list[Part]
     command_digest: bytes  # of what the command asked for
 
     @classmethod
     def of(cls, command: Command[Any], event: ResearchEvent, command_digest: bytes) -> "Decided":
         occasion = command.occasion
-        parts = parts_of(event, occasion.actor, occasion.reason)
-        return cls(uuid7(), command, event, parts, command_digest)
+        payload, personal = write_recorded(event)
+        parts = parts_of(event, personal, occasion.actor, occasion.reason)
+        return cls(uuid7(), command, event, payload, parts, command_digest)
 
 
 def uuid7() -> UUID:
@@ -54,11 +56,10 @@ def names_too_much(decided: Decided) -> bool:
 
 
 def draft(origin: str, decided: Decided, sealed: Sealed) -> Draft:
-    event_id, command, event, _, command_digest = decided
+    event_id, command, event, payload, _, command_digest = decided
     occasion = command.occasion
     role = command.role_held.role
     offset = occasion.occurred_at.utcoffset()
-    payload, _ = write_recorded(event)
     envelope = msgspec.json.encode(
         Envelope(
             role=role.value if role else "",

@@ -153,29 +153,27 @@ class PersonalTexts:
         return found
 
 
-def parts_of(event: ResearchEvent, actor: str, reason: str | None) -> list[Part]:
-    """The personal fields of an event about to be appended, and the reason given with it."""
+def parts_of(
+    event: ResearchEvent, personal: Mapping[str, bytes], actor: str, reason: str | None
+) -> list[Part]:
+    """The personal fields, as `write_recorded` gives them, and the reason given with the event."""
     parts = [
-        Part(
-            name,
-            subjects(event, name, actor),
-            msgspec.json.encode(value),
-            tuple(names_in(event, name, value)),
-        )
-        for name, value in event.parted()[1].items()
+        Part(name, subjects(event, name, actor), data, tuple(names_in(event, name, data)))
+        for name, data in personal.items()
     ]
     if reason is not None:
         parts.append(Part("reason", (f"member:{actor}",), msgspec.json.encode(reason)))
     return parts
 
 
-def names_in(event: ResearchEvent, field: str, value: Any) -> Iterable[str]:
+def names_in(event: ResearchEvent, field: str, data: bytes) -> Iterable[str]:
     """The names to search for in a personal field; a correction's values are those of others."""
     if isinstance(event, Corrected) and field == "personal_standing":
         of = next((t for t in event_types() if event.event_type == t.TOPIC), type(event))
         searched = {name for name, mark in personal_fields(of).items() if mark.searched}
-        return [text for name, text in value.items() if name in searched and text]
-    return [value] if personal_fields(type(event))[field].searched else []
+        values = msgspec.json.decode(data)
+        return [text for name, text in values.items() if name in searched and text]
+    return [msgspec.json.decode(data)] if personal_fields(type(event))[field].searched else []
 
 
 def references_in(entry: Entry) -> list[str]:

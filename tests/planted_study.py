@@ -289,12 +289,12 @@ async def write_lines(owner: asyncpg.Connection, study: str, lines: Sequence[Lin
     events, tags, parts = [], [], []
     for line in lines:
         event, position = line.event, line.position
-        payload, _ = write_recorded(event)
+        payload, personal = write_recorded(event)
         envelope = Envelope(role="researcher", phase=event.PHASE, channel=Channel.IMPORT)
         made = draft(
             event.TOPIC, *event.tags, schema=event.SCHEMA, actor=line.by, at=line.occurred_at,
             envelope=msgspec.json.encode(envelope), payload=payload,
-            personal=parts_of(event, line.by, None), study=study,
+            personal=parts_of(event, personal, line.by, None), study=study,
         )  # fmt: skip
         events.append(
             (study, position, made.event_id, made.type, made.schema, line.by, made.occurred_at,

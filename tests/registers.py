@@ -151,7 +151,7 @@ def _drafts(happened: Iterable[ResearchEvent | Happened]) -> Iterator[Draft]:
             "channel": Channel.API,
             "offset": int(offset.total_seconds() // 60) if offset else 0,
         } | logged.envelope
-        payload, _ = write_recorded(event)
+        payload, personal = write_recorded(event)
         yield draft(
             event.TOPIC,
             *event.tags,
@@ -160,5 +160,5 @@ def _drafts(happened: Iterable[ResearchEvent | Happened]) -> Iterator[Draft]:
             at=told.at,
             envelope=msgspec.json.encode(Envelope(**envelope)),
             payload=payload,
-            personal=parts_of(event, told.by, logged.reason),
+            personal=parts_of(event, personal, told.by, logged.reason),
         )

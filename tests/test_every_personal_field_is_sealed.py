@@ -121,7 +121,8 @@ def test_of_what_goes_around_an_event_the_reason_alone_is_free_and_it_is_sealed(
     # A request's id is random, or a caller's of letters and digits: see service/logs.py.
     assert set(free_texts(Occasion, "Occasion")) == {"Occasion.reason", "Occasion.request_id"}
     assert set(free_texts(Envelope, "Envelope")) == {"Envelope.role", "Envelope.request_id"}
-    (part,) = parts_of_event(StudyOpened(title="A", question="B", setting="C"), "ana", "He asked.")
+    opened = StudyOpened(title="A", question="B", setting="C")
+    (part,) = parts_of_event(opened, {}, "ana", "He asked.")
     assert (part.path, part.subjects, part.data) == ("reason", ("member:ana",), b'"He asked."')
 
 

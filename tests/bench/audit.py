@@ -207,10 +207,11 @@ async def stage(database: Database, lines: list[Line]) -> None:
         for position, (at, known, by, event) in enumerate(
             lines[start : start + AT_ONCE], start + 1
         ):
-            payload, _ = write_recorded(event)
+            payload, personal = write_recorded(event)
             made = draft(
                 event.TOPIC, *event.tags, schema=event.SCHEMA, actor=by, at=at, payload=payload,
-                envelope=envelope[event.PHASE], personal=parts_of(event, by, None), study=STUDY,
+                envelope=envelope[event.PHASE], personal=parts_of(event, personal, by, None),
+                study=STUDY,
             )  # fmt: skip
             events.append(
                 (STUDY, position, made.event_id, made.type, made.schema, by, at, known, None, None,
