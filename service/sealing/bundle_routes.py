@@ -12,16 +12,16 @@ from collections.abc import AsyncIterator
 from typing import IO, Any
 
 from litestar import Request, get
-from litestar.exceptions import NotFoundException, PermissionDeniedException
+from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 from litestar.response import Stream
 
-from domain.membership import MAY, Duty
+from domain.membership import Duty
 from domain.readings import Reading
 from projections.following import borrowed
 from service.sealing.bundled_study import NothingSealed, bundle_of_study, bundle_path
-from service.sealing.tile_routes import Asking
+from service.sealing.tile_routes import Asking, allowed
 
 PIECE_BYTES = 1 << 18
 AT_ONCE = 2  # bundles made side by side
@@ -34,12 +34,7 @@ def bundle_routes(asker: Asking) -> list[HTTPRouteHandler]:
     @get(bundle_path("{study:str}"), include_in_schema=False)
     async def bundle(request: Request[Any, Any, Any], study: FromPath[str]) -> Stream:
         """The zip, with a name to keep it under."""
-        asking = await asker(request)
-        role = await asking.role_in(study)
-        if role is None:
-            raise NotFoundException("There is nothing here, or nothing for you.")
-        if role not in MAY[Duty.AUDIT]:
-            raise PermissionDeniedException(f"A {role.value} may not {Duty.AUDIT.value}.")
+        asking = await allowed(asker, request, study, Duty.AUDIT)
         by = request.query_params.getall("cosignedBy", [])
         opened = asking.sees_personal_data(study)
         asking.has_read(study, Reading.EXPORT)

@@ -31,22 +31,24 @@ FOR_NOW = {"cache-control": "private, no-cache"}
 Asking = Callable[[ASGIConnection[Any, Any, Any, Any]], Awaitable[Asker]]
 
 
+async def allowed(asker: Asking, request: Request[Any, Any, Any], study: str, duty: Duty) -> Asker:
+    """Who asks, if their role in the study may do this; a stranger learns nothing of the study."""
+    asking = await asker(request)
+    role = await asking.role_in(study)
+    if role is None:
+        raise NotFoundException("There is nothing here, or nothing for you.")
+    if role not in MAY[duty]:
+        raise PermissionDeniedException(f"A {role.value} may not {duty.value}.")
+    return asking
+
+
 def tile_routes(asker: Asking) -> list[HTTPRouteHandler]:
     """Serves each study's log."""
-
-    async def require(request: Request[Any, Any, Any], study: str, duty: Duty) -> Asker:
-        asking = await asker(request)
-        role = await asking.role_in(study)
-        if role is None:
-            raise NotFoundException("There is nothing here, or nothing for you.")
-        if role not in MAY[duty]:
-            raise PermissionDeniedException(f"A {role.value} may not {duty.value}.")
-        return asking
 
     @get("/parcycle/{study:str}/checkpoint", include_in_schema=False)
     async def checkpoint(request: Request[Any, Any, Any], study: FromPath[str]) -> Response[str]:
         """The latest signed head, with the cosignatures of witnesses."""
-        asking = await require(request, study, Duty.READ)
+        asking = await allowed(asker, request, study, Duty.READ)
         async with borrowed(asking.seal.pool) as db:
             sealed = await tree_on_record.latest(db, study)
         if sealed is None:
@@ -63,7 +65,7 @@ def tile_routes(asker: Asking) -> list[HTTPRouteHandler]:
         except NoSuchPath as fault:
             raise NotFoundException(str(fault)) from None
         is_tile = isinstance(named, Tile)
-        asking = await require(request, study, Duty.READ if is_tile else Duty.AUDIT)
+        asking = await allowed(asker, request, study, Duty.READ if is_tile else Duty.AUDIT)
         async with borrowed(asking.seal.pool) as db:
             found = (
                 await tree_on_record.tile(db, study, named)
