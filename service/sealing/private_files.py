@@ -13,14 +13,30 @@ def write_private(file: Path, text: str) -> None:
     """
     partly = file.with_name(f"{file.name}.partly")
     partly.unlink(missing_ok=True)
-    out = os.open(partly, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    _write(partly, text)
+    partly.replace(file)
+    with opened(file.parent) as folder:
+        os.fsync(folder)
+
+
+def make_private(file: Path, text: str) -> None:
+    """The same for a file that is not there yet. Raises FileExistsError if it is, and OSError."""
+    partly = file.with_name(f"{file.name}.{os.getpid()}.partly")
+    _write(partly, text)
+    try:
+        file.hardlink_to(partly)  # unlike a renaming, it never replaces a file
+    finally:
+        partly.unlink()
+    with opened(file.parent) as folder:
+        os.fsync(folder)
+
+
+def _write(file: Path, text: str) -> None:
+    out = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(out, "w", encoding="utf-8") as writing:
         writing.write(text)
         writing.flush()
         os.fsync(out)
-    partly.replace(file)
-    with opened(file.parent) as folder:
-        os.fsync(folder)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from service.sealing.key_encryption import require_private
+from service.sealing.private_files import make_private
 from service.sealing.signed_notes import (
     KeyKind,
     SigningKey,
@@ -34,16 +35,7 @@ def make_signing_key(file: Path, name: str, kind: KeyKind) -> SigningKey:
     seed = key.private.private_bytes_raw()
     line = f"{PREFIX}{name}+{key.verifier.id.hex()}+{to_base64(bytes([kind]) + seed)}\n"
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partly = file.with_name(f"{file.name}.{os.getpid()}.partly")
-    made = os.open(partly, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    try:
-        with os.fdopen(made, "w", encoding="utf-8") as out:
-            out.write(line)
-            out.flush()
-            os.fsync(out.fileno())
-        file.hardlink_to(partly)  # unlike a renaming, it never replaces a key
-    finally:
-        partly.unlink()
+    make_private(file, line)
     return key
 
 
