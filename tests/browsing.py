@@ -117,3 +117,15 @@ def overflows(browser: Chrome) -> int:
     """By how many pixels the page is wider than the window."""
     script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
     return int(browser.execute_script(script))
+
+
+def is_open_to_everybody(browser: Chrome, url: str) -> None:
+    """A page has no barrier in light or dark, and overflows at no width of screen."""
+    for scheme in ("light", "dark"):
+        in_scheme(browser, scheme)
+        browser.get(url)
+        for width in (360, 768, 1440, 1920):
+            sized(browser, width)
+            assert overflows(browser) <= 0, (url, width)
+        sized(browser, 360 if scheme == "dark" else 1440)
+        assert barriers(browser) == [], (url, scheme)
