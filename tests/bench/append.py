@@ -28,6 +28,7 @@ from tests.bench.stage import (
     ENVELOPE,
     EVENTS,
     GROUPS,
+    LEAF,
     PARTICIPANTS,
     PAYLOAD,
     ROUNDS,
@@ -154,7 +155,7 @@ with e as (
         now(), clock_timestamp(), null, null,
         array['action' || chr(58) || :n::int, 'participant' || chr(58) || :n::int % 20000,
             'group' || chr(58) || :n::int % 50],
-        '\x{ENVELOPE.hex()}', '\x{PAYLOAD.hex()}'
+        '\x{ENVELOPE.hex()}', '\x{PAYLOAD.hex()}', null, sha256('salt'), '\x{LEAF.hex()}'
     returning position
 )
 insert into record.event_tag
