@@ -83,7 +83,7 @@ def in_leaf(moment: datetime) -> str:
     """A moment as leaves write it: in UTC, to the microsecond. It must know its time zone."""
     if moment.tzinfo is None:
         raise UnfitForLeaf(f"{moment.isoformat()} does not say its offset from UTC.")
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
 def leaf_around_time(
