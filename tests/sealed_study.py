@@ -181,7 +181,7 @@ def remade(bundle: bytes, **changes: bytes | None) -> bytes:
     with zipfile.ZipFile(io.BytesIO(bundle)) as old:
         content = {name: old.read(name) for name in old.namelist()}
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as new:
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as new:
         new.comment = MARK + bytes(DIGEST_BYTES)
         for name, data in (content | changes).items():
             if data is not None:

@@ -27,9 +27,8 @@ def test_what_is_in_a_bundle() -> None:
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
     events = io.BytesIO(held.pop("events"))
     for each in STUDY.rows:
-        length, sealed_by, *parts = events.readline().decode().removesuffix("\n").split(" ")
+        length, *parts = events.readline().decode().removesuffix("\n").split(" ")
         assert events.read(int(length)) == each.leaf
-        assert sealed_by == leaf_hash(each.leaf).hex()
         public = OpenPart("pub", each.salt, each.envelope + b"\n" + each.payload)
         for part in (public, *each.parts):
             path, salt, size, *parts = parts
@@ -63,6 +62,19 @@ def test_what_is_beyond_the_checkpoint_is_left_out_and_what_is_missing_leaves_it
     ).found
     assert found["DELETED"] == ["event 1", "event 256", "event 257"]
     assert found["TRUNCATED"] == ["events 600 to 600"]
+
+
+def test_the_hash_that_was_sealed_is_given_where_it_is_not_the_events() -> None:
+    rows, tiles = [*STUDY.rows], [*STUDY.tiles]
+    edited = rows[299].leaf.replace(b"\nana\n", b"\neva\n")
+    rows[299] = rows[299]._replace(leaf=edited)
+    del rows[9]
+    made = bundled(STUDY.checkpoints[600], [], rows, tiles)
+    with zipfile.ZipFile(io.BytesIO(made)) as archive:
+        events = archive.read("events")
+    for was, here in ((STUDY.rows[299].leaf, edited), (STUDY.rows[9].leaf, b"")):
+        assert b"%d %b" % (len(here), leaf_hash(was).hex().encode()) in events
+    assert events.count(leaf_hash(STUDY.rows[0].leaf).hex().encode()) == 0
 
 
 @pytest.mark.parametrize(

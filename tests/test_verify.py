@@ -4,6 +4,7 @@ import hashlib
 import io
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -452,6 +453,41 @@ def test_a_file_that_is_no_bundle() -> None:
     for name in ("checkpoint", "events"):
         assert found_in(remade(BUNDLE, **{name: None})).keys() == {"FORMAT"}, name
         assert found_in(remade(BUNDLE, **{name: b"?"})).keys() == {"FORMAT"}, name
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("checkpoint", "is not a checkpoint"),
+        (f"checkpoints/{300:020}", "is not a checkpoint"),
+        ("events", "event 1 is cut off"),
+    ],
+)
+def test_a_file_that_unpacks_to_very_much_is_given_up_early(name: str, says: str) -> None:
+    bomb = remade(BUNDLE, **{name: bytes(64_000_000)})
+    tracemalloc.start()
+    try:
+        report = found_in(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 16_000_000
+    finally:
+        tracemalloc.stop()
+    assert report.keys() == {"FORMAT"}
+    assert report["FORMAT"][0].endswith(says)
+
+
+def test_sizes_that_no_event_has() -> None:
+    with zipfile.ZipFile(io.BytesIO(BUNDLE)) as archive:
+        events = archive.read("events")
+    length = events.partition(b" ")[0]
+    for other in (b"0" + length, b"+" + length, b"-1", b"100000", b"9" * 5000, b""):
+        changed = remade(BUNDLE, events=other + events[len(length) :])
+        assert found_in(changed).keys() == {"FORMAT"}, other
+
+
+def test_one_file_that_is_read_in_one_sitting() -> None:
+    source = Path(verify.__file__).read_text(encoding="utf-8")
+    assert len(source.splitlines()) < 250
+    assert "fmt:" not in source
 
 
 # What no log can show: deploy/verifying.md says so openly.

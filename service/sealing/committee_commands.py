@@ -187,8 +187,8 @@ def logs_of(policy: Path) -> list[VerifierKey]:
     except ValueError as fault:
         raise Failure(f"The policy file: {fault.args[-1]}") from None
     logs = [
-        VerifierKey(name, KeyKind.LOG, public)
-        for (name, _), (who, public, _) in keys.items()
+        VerifierKey(key.partition("+")[0], KeyKind.LOG, public)
+        for key, (who, public, _) in keys.items()
         if not who
     ]
     if not logs:

@@ -7,99 +7,71 @@ Exit status: 0 all holds, 1 it does not, 2 cannot tell. deploy/verifying.md expl
 
 import argparse
 import re
-import sys
 import zipfile
 from base64 import b64decode, b64encode
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import reduce
 from hashlib import sha256, sha512
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, BinaryIO
 
-MEANING = {
-    "POLICY": "Your policy file is not one: mend it.",
-    "FORMAT": "A file is damaged, or is not what it should be.",
-    "SIGNATURE": "A checkpoint is not signed by a log of your policy, or was altered.",
-    "QUORUM": "The checkpoint lacks cosignatures that your policy asks for.",
-    "FORKED": "The study's server has signed histories that contradict one another.",
-    "ROLLED BACK": "The record was longer once: its end is gone, or this is old.",
-    "ROOT": "Among these events are some that are not as they were sealed.",
-    "EDITED": "This is not the event that was sealed here: changed, or put in.",
-    "DELETED": "The event that was sealed here is gone.",
-    "TRUNCATED": "The last events that were sealed are gone.",
-    "REORDERED": "This event was sealed in another place of the record.",
-    "REPLAYED": "An event of earlier in the record was put in once more.",
-    "FOREIGN": "This is another study's, or nothing that a study's record writes.",
-    "BACKDATED": "It says it was recorded when it demonstrably was not there yet.",
-    "CONTENT": "What is here of this event is not what was recorded.",
-    "MOVED": "Another event's encrypted part stands here: moved, or swapped.",
-    "WITHHELD": "A part is not here, and no later erasure accounts for it.",
-    "UNERASED": "The record says somebody was erased, and this about them is here.",
-    "EXTRA": "The record does not know this, or knows it elsewhere.",
-}
+LEGEND = """
+POLICY: Your policy file is not one: mend it. FORMAT: A file is damaged, or not what it should be.
+SIGNATURE: It is not signed by a log of your policy, or altered. QUORUM: It lacks cosignatures.
+FORKED: The server has signed contradictory histories. ROLLED BACK: The record was longer once.
+ROOT: Some of these events are not as they were sealed. EDITED: Another event was sealed here.
+DELETED: The event that was sealed here is gone. TRUNCATED: The last events sealed are gone.
+REORDERED: This event was sealed in another place. REPLAYED: An earlier event was put in once more.
+FOREIGN: This is another study's, or no event. BACKDATED: It was not there yet when it says it was.
+CONTENT: What is here is not what was recorded. MOVED: Another event's encrypted part stands here.
+WITHHELD: It is missing, and no later erasure says why. UNERASED: This is about somebody erased.
+EXTRA: The record does not know this, or knows it elsewhere.
+"""
+MEANING = dict(re.findall("([A-Z ]+): (.+?\\.)\\s", LEGEND))
 CANNOT_TELL = {"POLICY", "FORMAT", "SIGNATURE", "QUORUM"}  # the rest show a fault
-SHOWN, COMMIT = 20, b"\2par-commit/1\0"  # places named of a failure; what commitments begin with
-SIGNER = re.compile(r"(?:log|witness (\S+)) ([^ +]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})( \S+)?")
-NOTE = re.compile("(([!-~]+)\n([1-9][0-9]{0,18})\n(\\S{44})\n)\n((?:\u2014 [^\\s+]+ \\S+\n)+)")
+SHOWN, MOST = 20, 1 << 20  # places of a failure that are named; bytes of a checkpoint or a line
+SIGNER = re.compile(r"^(?:log|witness (\S+)) ([^ +]+)\+([0-9a-f]{8})\+([A-Za-z0-9+/]{44})( \S+)?$")
+NOTE = re.compile("(([!-~]+)\n([1-9][0-9]{0,18})\n(\\S{44})\n)\n((?:\u2014 [^\\s+]+ \\S+\n){1,99})")
+WORD, HASH, TIME = "[!-~]+", "[0-9a-f]{64}", "[-0-9]{10}T[:0-9]{8}\\.[0-9]{6}Z"
 LEAF = re.compile(
-    "par-leaf/1\n([!-~]+)\n([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\n([!-~]+/[1-9][0-9]*)\n"
-    "([-0-9]{10}T[:0-9]{8}\\.[0-9]{6}Z)\n([-0-9]{10}T[:0-9]{8}\\.[0-9]{6}Z)\n[!-~]+\n"
-    "((?:tag [!-~]+\n)*)pub ([0-9a-f]{64})\n"
-    "((?:enc [!-~]+ [!-~]+ [0-9]+ [0-9a-f]{64} [0-9a-f]{64}\n)*)((?:erase [!-~]+\n)*)"
+    f"\\Apar-leaf/1\n({WORD})\n([0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})\n"
+    f"({WORD}/[1-9][0-9]*)\n({TIME})\n({TIME})\n{WORD}\n((?:tag {WORD}\n)*)pub ({HASH})\n"
+    f"((?:enc {WORD} {WORD} [0-9]+ {HASH} {HASH}\n)*)((?:erase {WORD}\n)*)\\Z"
 )
 ENC = re.compile("enc (\\S+) (\\S+) [0-9]+ (\\S+) (\\S+)\n")  # path, subjects, digest, commitment
-PART = re.compile(" ([!-~]+) (sealed|[0-9a-f]{64}) (0|[1-9][0-9]*)")  # path, salt, bytes of it
-EVENT = re.compile(f"(0|[1-9][0-9]*) ([0-9a-f]{{64}})((?:{PART.pattern})*)\n")  # of leaf, hash
+PART = re.compile(f" ({WORD}) (sealed|{HASH}) (0|[1-9][0-9]{{0,7}})")  # path, salt, bytes of it
+EVENT = re.compile(f"(0|[1-9][0-9]{{0,4}})((?: {HASH})?)((?:{PART.pattern})*)\n")  # of leaf, hash
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
-D, ROOT_OF_MINUS_ONE = -121665 * pow(121666, -1, P) % P, pow(2, (P - 1) // 4, P)
-Point = tuple[int, int, int, int]
-GONE = sha256(b"\0").digest()  # the hash of no event
-Signers = dict[tuple[str, bytes], tuple[str, bytes, bool]]  # name, id: witness or "", key, prompt
-
-
-def added(p: Point, q: Point) -> Point:
-    """The sum of two points of the curve, in extended coordinates (RFC 8032, 5.1.4)."""
-    a, b = (p[1] - p[0]) * (q[1] - q[0]), (p[1] + p[0]) * (q[1] + q[0])
-    c, d = 2 * p[3] * q[3] * D, 2 * p[2] * q[2]
-    e, f, g, h = (b - a) % P, (d - c) % P, (d + c) % P, (b + a) % P
-    return e * f % P, g * h % P, f * g % P, e * h % P
-
-
-def point(encoded: bytes) -> Point:
-    """The point that 32 bytes encode canonically (RFC 8032, 5.1.3). Raises ValueError."""
-    y, odd = int.from_bytes(encoded, "little") % 2**255, encoded[31] >> 7
-    square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
-    x = pow(square, (P + 3) // 8, P)
-    x = x if x * x % P == square else x * ROOT_OF_MINUS_ONE % P
-    if y >= P or x * x % P != square or (x == 0 and odd):
-        raise ValueError("not a point of the curve")
-    x = x if x % 2 == odd else P - x
-    return x, y, 1, x * y % P
+D, J = -121665 * pow(121666, -1, P) % P, pow(2, (P - 1) // 4, P)  # J * J is -1
+B = (0x216936D3CD6E53FEC0A4E231FDD6DC5C692CC7609525A7B2C9562D608F25D51A, 4 * pow(5, -1, P) % P, 1)
 
 
 def ed25519(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether the signature of the message is this key's (RFC 8032, 5.1.7, without cofactors)."""
-    key, base, s = point(public), point(b"\x58" + b"\x66" * 31), signature[32:]
+    odd, y = divmod(int.from_bytes(public, "little"), 2**255)
+    square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+    r = pow(square, (P + 3) // 8, P)  # a root of square, or of -square
+    x = next(x for x in (r, -r % P, r * J % P, -r * J % P) if (x * x % P, x % 2) == (square, odd))
     k = int.from_bytes(sha512(signature[:32] + public + message).digest(), "little") % L
-    n, minus, total = int.from_bytes(s, "little"), (P - key[0], key[1], 1, P - key[3]), (0, 1, 1, 0)
-    sums = (total, base, minus, added(base, minus))
-    for bit in reversed(range(253)):  # [s]B - [k]A, both at once, must be R
-        total = added(added(total, total), sums[(n >> bit & 1) + 2 * (k >> bit & 1)])
-    x, y = (total[i] * pow(total[2], -1, P) % P for i in (0, 1))
-    return n < L and len(s) == 32 and (y | x % 2 << 255).to_bytes(32, "little") + s == signature
+    s, minus, x, y, z = int.from_bytes(signature[32:], "little"), (P - x, y, 1), 0, 1, 1
+    for bit in reversed(range(253)):  # (x / z, y / z) becomes [s]B - [k]A, which has to be R
+        for u, v, w in ((x, y, z), *[B][: s >> bit & 1], *[minus][: k >> bit & 1]):
+            a, c, d = z * w % P, x * u % P, y * v % P  # the sum of both, in projective coordinates
+            f, g = a * a - D * c * d % P, a * a + D * c * d % P
+            x, y, z = a * f * ((x + y) * (u + v) - c - d) % P, a * g * (c + d) % P, f * g % P
+    x, y = x * pow(z, -1, P) % P, y * pow(z, -1, P) % P
+    return s < L and (y | x % 2 << 255 | s << 256).to_bytes(64, "little") == signature
 
 
-def read_policy(text: str) -> tuple[Signers, set[str]]:
-    """Whose signatures count, and which witnesses' are asked for. Raises ValueError."""
-    signers, quorums = Signers(), list[set[str]]()
+def read_policy(text: str) -> tuple[dict[str, tuple[str, bytes, bool]], set[str]]:
+    """Whose signatures count (the witness or "", key, promptness), and whose are asked for."""
+    signers, quorums = dict[str, tuple[str, bytes, bool]](), list[set[str]]()
     for line in (" ".join(line.split()) for line in text.splitlines()):
-        said = SIGNER.fullmatch(line)
-        witness, name, id_, encoded, address = said.groups("") if said else [""] * 5
-        key = b64decode(encoded)
-        whole = sha256(f"{name}\n".encode() + key).hexdigest()[:8] == id_
-        if whole and key[0] == (4 if witness else 1):
-            signers[name, bytes.fromhex(id_)] = (witness, key[1:], address != "")
+        [(witness, name, id_, encoded, address)] = SIGNER.findall(line) or [("",) * 5]
+        key, kind = b64decode(encoded), 4 if witness else 1
+        if sha256(f"{name}\n".encode() + key).hexdigest()[:8] == id_ and key[0] == kind:
+            signers[f"{name}+{id_}"] = (witness, key[1:], address != "")
         elif line.startswith("quorum "):
             quorums.append({*line.split()[1:]} - {"none"})
         elif line[:1] not in "#":
@@ -113,9 +85,8 @@ def roots(hashes: list[bytes], sizes: set[int]) -> dict[int, bytes]:
     """The roots over the first so many of the hashes, for some sizes (RFC 6962, 2.1)."""
     full, found = list[bytes](), dict[int, bytes]()  # roots of full subtrees, the largest first
     for size, above in enumerate(hashes, 1):
-        half = size
-        while half % 2 == 0:
-            above, half = sha256(b"\1" + full.pop() + above).digest(), half // 2
+        for _ in range((size & -size).bit_length() - 1):  # as often as it can be halved
+            above = sha256(b"\1" + full.pop() + above).digest()
         full.append(above)
         if size in sizes:
             found[size] = reduce(lambda low, top: sha256(b"\1" + top + low).digest(), full[::-1])
@@ -123,135 +94,115 @@ def roots(hashes: list[bytes], sizes: set[int]) -> dict[int, bytes]:
 
 
 class Checkpoint:
-    """What a checkpoint says, and when which witnesses cosigned it. Raises ValueError."""
-
-    def __init__(self, where: str, raw: bytes, signers: Signers):
-        if (said := NOTE.fullmatch(raw.decode(errors="replace"))) is None:
+    def __init__(self, where: str, raw: bytes, signers: dict[str, tuple[str, bytes, bool]]):
+        """What a checkpoint says, and when which witnesses cosigned it. Raises ValueError."""
+        if (note := NOTE.fullmatch(raw.decode(errors="replace"))) is None or len(raw) >= MOST:
             raise ValueError("FORMAT", f"{where} is not a checkpoint")
-        body, self.origin, size, root, lines = said.groups()
+        body, self.origin, size, root, lines = note.groups()
         self.where, self.raw, self.size, self.root = where, raw, int(size), b64decode(root)
-        self.times, self.floor, by_log = dict[str, datetime](), "", False
+        self.times, self.floor = dict[str, datetime](), ""  # its log counts as a witness ""
         for name, encoded in re.findall("\u2014 (\\S+) (\\S+)\n", lines):
-            signature = b64decode(encoded)
-            witness, key, prompt = signers.get((name, signature[:4]), ("", b"", False))
-            at, start = int.from_bytes(signature[4:12]), 12 if witness else 4
-            message = f"cosignature/v1\ntime {at}\n{body}" if witness else body
-            same = b64encode(signature).decode() == encoded
-            if key and not (same and ed25519(key, message.encode(), signature[start:])):
-                raise ValueError("SIGNATURE", f"{where}, by {name}")
-            by_log = by_log or (key != b"" and (witness, name) == ("", self.origin))
-            if witness:
-                self.times[witness] = datetime.fromtimestamp(at, UTC)
-            if prompt:  # it saw then that nothing more was there; two clocks may differ
-                self.floor = max(self.floor, f"{datetime.fromtimestamp(at - 300, UTC):%FT%T}")
-        if not by_log:
+            said = b64decode(encoded)  # the key's id, the time if it is a witness, the signature
+            witness, key, prompt = signers.get(f"{name}+{said[:4].hex()}", ("", b"", False))
+            if key and (witness or name == self.origin):
+                at, start = (int.from_bytes(said[4:12]), 12) if witness else (0, 4)
+                text = (f"cosignature/v1\ntime {at}\n{body}" if witness else body).encode()
+                if b64encode(said).decode() != encoded or not ed25519(key, text, said[start:]):
+                    raise ValueError("SIGNATURE", f"{where}, by {name}")
+                self.times[witness] = time = datetime.fromtimestamp(at, UTC)
+                if prompt:  # it saw then that nothing more was there; two clocks may differ
+                    self.floor = max(self.floor, (time - timedelta(minutes=5)).isoformat())
+        if self.times.pop("", None) is None:
             raise ValueError("SIGNATURE", f"{where}, by no log {self.origin}")
 
 
 class Bundle:
-    """What a bundle holds, and what is wrong with it: `found`, places by the failure's name."""
-
     def __init__(self, policy: str, file: BinaryIO, accepted: bytes | None = None, about: str = ""):
-        self.found, self.tag, self.listed = dict[str, list[str]](), f"tag {about}\n", list[str]()
-        self.ids, self.last, self.end = set[str](), "", 0  # events', the last one's time and place
-        self.owners, self.strange = dict[str, int](), list[tuple[str, str]]()  # by digests
-        self.personal, self.erasures = list[tuple[int, str, str, bool]](), dict[str, int]()
-        self.open = self.sealed = self.erased = 0  # parts
+        """What a bundle holds, and what is wrong with it: `found`, places by a failure's name."""
+        self.found, self.listed, self.tag = dict[str, list[str]](), list[str](), f"tag {about}\n"
+        self.open = self.sealed = self.erased = self.end = 0  # parts; the last event's place
+        self.last, self.seen, self.parts = "", dict[str, int](), list[tuple[int, str, str, str]]()
         signers, quorum = read_policy(policy)
         archive: Any = zipfile.ZipFile(file)
-        names = archive.namelist()
-        end, digest = file.seek(0, 2) - 64, sha256()  # the file ends in the digest of the rest
-        for at in range(file.seek(0), end, 1 << 20):
-            digest.update(file.read(min(1 << 20, end - at)))
+        names, digest, end = archive.namelist(), sha256(), file.seek(0, 2) - 64
+        for at in range(file.seek(0), end, MOST):
+            digest.update(file.read(min(MOST, end - at)))
         if file.read() != digest.hexdigest().encode() or len({*names}) < len(names):
             raise ValueError("FORMAT", "the bundle was changed, or not all of it is here")
-        notes = {name: archive.read(name) for name in ["checkpoint", *names] if name != "events"}
+        notes = {n: archive.open(n).read(MOST) for n in ["checkpoint", *names] if n != "events"}
         notes |= {} if accepted is None else {"your last accepted": accepted}
-        marks = [Checkpoint(ascii(name), notes[name], signers) for name in notes]
-        self.head, self.size, has = marks[0], marks[0].size, marks[0].times.keys()
-        self.fail("QUORUM", f"by {', '.join(sorted(quorum - has))}", not quorum <= has)
-        for mark in marks:
-            self.fail("FOREIGN", mark.where, mark.origin != self.head.origin)
-            self.fail("ROLLED BACK", mark.where, mark.size > self.size)
-        marks = [mark for mark in marks if mark.origin == self.head.origin]
-        marks.sort(key=lambda mark: (mark.size, mark.floor))
-        floors = {mark.size: mark.floor for mark in marks}
+        marks = [Checkpoint(ascii(name), note, signers) for name, note in notes.items()]
+        self.head, self.size, lacking = marks[0], marks[0].size, quorum - marks[0].times.keys()
+        self.fail("QUORUM", f"by {', '.join(sorted(lacking))}", lacking != set())
+        floors = {mark.size: mark.floor for mark in sorted(marks, key=lambda mark: mark.floor)}
         ours, seals, events = list[bytes](), list[bytes](), BufferedReader(archive.open("events"))
         for position in range(1, self.size + 1):
-            if (said := EVENT.fullmatch(events.readline(1 << 20).decode())) is None:
+            if (said := EVENT.fullmatch(events.readline(MOST).decode())) is None:
                 raise ValueError("FORMAT", f"event {position:,} is cut off")
-            leaf, shown = events.read(int(said[1])), PART.findall(said[3])
-            ours.append(sha256(b"\0" + leaf).digest())
-            seals.append(bytes.fromhex(said[2]))
+            leaf = events.read(int(said[1]))
+            ours.append(sha256(b"\0" + leaf).digest() if leaf else b"")  # as it is here
+            seals.append(bytes.fromhex(said[2]) or ours[-1])  # as it was sealed, it is said
             self.last = max(self.last, floors.get(position - 1, ""))
-            here = {path: (salt, events.read(int(length))) for path, salt, length in shown}
-            self.fail("EXTRA", f"event {position:,}", len(here) < len(shown))
-            self.event(position, leaf, here)
-        self.fail("EXTRA", "what follows the last event", events.read() != b"")
-        self.conclude(marks, ours, seals)
+            self.event(position, leaf, PART.findall(said[3]), events)
+        self.fail("EXTRA", "what follows the last event", events.read(1) != b"")
+        self.fail("TRUNCATED", f"events {self.end + 1:,} to {self.size:,}", self.end < self.size)
+        are, good = roots(ours, {mark.size for mark in marks}), 0
+        whole = are[self.size] == self.head.root
+        for mark in sorted(marks, key=lambda mark: mark.size):
+            holds = (mark.origin, are.get(mark.size)) == (self.head.origin, mark.root)
+            name = "ROLLED BACK" if mark.size > self.size else "FORKED" if whole else "ROOT"
+            name = name if mark.origin == self.head.origin else "FOREIGN"
+            self.fail(name, f"events {good + 1:,} to {mark.size:,}: {mark.where}", not holds)
+            good = mark.size if holds else good
+        if ours != seals:
+            self.fail("EXTRA", "hashes of no event", whole)
+            known = roots(seals, {self.size})[self.size] == self.head.root  # so it is as is said
+            was, here, last = {seal: n for n, seal in enumerate(seals, 1) if known}, {*ours}, 0
+            for n, (mine, seal) in enumerate(zip(ours, seals, strict=True), 1):
+                once = was.get(mine, 0)  # where this event was when it was sealed
+                self.fail("EDITED", f"event {n:,}", known and mine != b"" and not once)
+                self.fail("REORDERED", f"event {n:,}, once event {once:,}", 0 < once < last)
+                gone = (once > 0 and seal not in here) if mine else n < self.end
+                self.fail("DELETED", f"event {n:,}", gone)
+                last = max(last, once)
+        for position, place, whose, wrong in self.parts:
+            gone = any(self.seen.get(f"erase {who}", 0) > position for who in whose.split(","))
+            owner, there = self.seen.get(wrong, 0), wrong != "nothing"  # the event of that digest
+            self.erased += gone
+            self.fail("UNERASED" if gone else "WITHHELD", f"{place} of {whose}", gone == there)
+            self.fail("MOVED", f"{place}, which is that of event {owner:,}", owner > 0)
+            self.fail("CONTENT", place, wrong != "" and there and not owner)
 
-    def fail(self, name: str, where: str, wrong: bool = True) -> None:
+    def fail(self, name: str, where: str, wrong: bool) -> None:
         if wrong:
             self.found.setdefault(name, []).append(where)
 
-    def event(self, position: int, leaf: bytes, here: dict[str, tuple[str, bytes]]) -> None:
-        """Hold the parts of an event against what its leaf says."""
-        self.end = position if leaf else self.end
-        said = LEAF.fullmatch(leaf.decode(errors="replace"))
-        if said is None or said[1] != self.head.origin:
-            return self.fail("FOREIGN", f"event {position:,}", leaf != b"")
-        _, id_, type_, recorded, occurred, tags, public, encs, erased = said.groups()
-        where = f"event {position:,}, {type_} {id_}, recorded {recorded}"
-        self.fail("REPLAYED", where, id_ in self.ids)
-        self.fail("BACKDATED", where, recorded < self.last)
-        self.ids.add(id_)
-        self.last = max(self.last, recorded)
-        for subject in erased.split()[1::2]:
-            self.erasures[subject] = position
-        for path, whose, digest, commitment in [("pub", "", "", public), *ENC.findall(encs)]:
-            salt, data = here.pop(path, ("", b""))
-            self.owners[digest] = position
-            if whose or not salt:
-                self.personal.append((position, whose, path, salt != ""))
-            bound, held, sealed = b"", digest, salt == "sealed"
-            if salt and not sealed:
-                named = f"{salt}{id_.replace('-', '')}{len(path):04x}"
-                bound, held = COMMIT + bytes.fromhex(named) + path.encode(), commitment
-            self.sealed, self.open = self.sealed + sealed, self.open + (bound != b"")
-            if salt and (is_ := sha256(bound + data).hexdigest()) != held:
-                self.strange.append((is_, f"{where}: {path}"))
+    def event(self, position: int, leaf: bytes, shown: list[Any], events: BufferedReader) -> None:
+        """Hold an event against those before it, and what is shown of it against its leaf."""
+        fields = LEAF.findall(leaf.decode(errors="replace")) or [("",) * 9]  # if it is no leaf
+        [(origin, id_, type_, recorded, occurred, tags, public, encs, erased)] = fields
+        where, here = f"event {position:,}, {type_} {id_}, recorded {recorded}", dict[str, str]()
+        for path, salt, length in shown:
+            named = f"{salt}{id_.replace('-', '')}{len(path):04x}{path.encode().hex()}"
+            begin = b"" if salt == "sealed" else b"\2par-commit/1\0" + bytes.fromhex(named)
+            data = events.read(int(length))
+            here[path] = sha256(begin + data).hexdigest()
+            self.open, self.sealed = self.open + (begin != b""), self.sealed + (begin == b"")
             if path == "pub" and self.tag in tags:
                 self.listed.append(f"{where}, of {occurred}: {data.decode(errors='replace')!a}")
-        self.fail("EXTRA", where, here != {})
-
-    def conclude(self, marks: list[Checkpoint], ours: list[bytes], seals: list[bytes]) -> None:
-        """Say what did not fit together, as exactly as can be known."""
-        self.fail("TRUNCATED", f"events {self.end + 1:,} to {self.size:,}", self.end < self.size)
-        for n, mine in enumerate(ours[: self.end], 1):
-            self.fail("DELETED", f"event {n:,}", mine == GONE)
-        are, good = roots(ours, {mark.size for mark in marks}), [0]
-        for mark in marks:
-            holds = are.get(mark.size, mark.root) == mark.root
-            name = "FORKED" if are[self.size] == self.head.root else "ROOT"
-            self.fail(name, f"events {good[-1] + 1:,} to {mark.size:,}: {mark.where}", not holds)
-            good += [mark.size] if holds else []
-        self.fail("EXTRA", "hashes of no event", ours != seals and len(good) > len(marks))
-        if ours != seals and roots(seals, {self.size})[self.size] == self.head.root:
-            was, last, here = {seal: n for n, seal in enumerate(seals, 1)}, 0, {*ours}
-            for n, (mine, seal) in enumerate(zip(ours, seals, strict=True), 1):
-                before = was.get(mine, 0)  # where this event was when it was sealed
-                self.fail("EDITED", f"event {n:,}", not before and mine != GONE)
-                self.fail("REORDERED", f"event {n:,}, once event {before:,}", 0 < before < last)
-                self.fail("DELETED", f"event {n:,}", before > 0 and seal not in here)
-                last = max(last, before)
-        for digest, place in self.strange:
-            of = f", which is that of event {owner:,}" if (owner := self.owners.get(digest)) else ""
-            self.fail("MOVED" if of else "CONTENT", place + of)
-        for position, whose, path, there in self.personal:
-            gone = any(self.erasures.get(subject, 0) > position for subject in whose.split(","))
-            place = f"event {position:,}: {path} of {whose}"
-            self.fail("UNERASED" if gone else "WITHHELD", place, gone == there)
-            self.erased += gone
+        self.end = position if leaf else self.end
+        if origin != self.head.origin:
+            return self.fail("FOREIGN", f"event {position:,}", leaf != b"")
+        self.fail("REPLAYED", where, id_ in self.seen)
+        self.fail("BACKDATED", where, recorded < self.last)
+        self.last = max(self.last, recorded)
+        self.seen |= dict.fromkeys([id_, *erased.splitlines()], position)
+        for path, whose, digest, commitment in [("pub", "no one", "-", public), *ENC.findall(encs)]:
+            self.seen[digest], hashed = position, here.pop(path, "nothing")
+            wrong = "" if hashed in (digest, commitment) else hashed  # right: encrypted, or open
+            if wrong or path != "pub":
+                self.parts.append((position, f"{where}: {path}", whose, wrong))
+        self.fail("EXTRA", where, here != {} or len({path for path, *_ in shown}) < len(shown))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -263,16 +214,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--accept", action="store_true", help="write it anew if all holds")
     parser.add_argument("--about", default="", help="list the events of a tag: participant:P-07")
     given = parser.parse_args(arguments)
-    kept: Path | None = given.accepted
-    old = kept if kept and (kept.exists() or not given.accept) else None
+    old: Path | None = given.accepted
     try:
-        accepted = old.read_bytes() if old else None
+        accepted = old.read_bytes() if old and (old.exists() or not given.accept) else None
         with given.bundle.open("rb") as file:
             bundle = Bundle(given.policy.read_text("utf-8-sig"), file, accepted, given.about)
         found = bundle.found
     except Exception as fault:  # whatever a hostile file can make zipfile or us raise
         said = fault.args if fault.args[:1] and fault.args[0] in MEANING else ("FORMAT", fault)
-        found = {said[0]: [ascii(str(said[1]))[1:-1]]}
+        found = {said[0]: [ascii(str(said[1]) or repr(fault))[1:-1]]}
     for name, places in found.items():
         more = [f"and {len(places) - SHOWN:,} more"] if places[SHOWN:] else []
         print(f"{name}: {MEANING[name]}", *places[:SHOWN], *more, sep="\n  ")
@@ -287,13 +237,13 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"study      {bundle.head.origin}, cosigned by {', '.join(by) or 'nobody you named'}")
     print(f"events     1 to {bundle.end:,}, none missing, none changed; the last of {bundle.last}")
     print(f"parts      {bundle.open:,} open, {bundle.sealed:,} encrypted, {bundle.erased:,} erased")
-    print(f"compared   with {old or 'nothing you accepted before'}")
+    print(f"compared   with {old if accepted else 'nothing you accepted before'}")
     print("All of this bundle holds.")
-    if given.accept and kept:
-        kept.with_name(f"{kept.name}.new").write_bytes(bundle.head.raw)
-        kept.with_name(f"{kept.name}.new").replace(kept)
+    if given.accept and old:
+        old.with_name(f"{old.name}.new").write_bytes(bundle.head.raw)
+        old.with_name(f"{old.name}.new").replace(old)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())
