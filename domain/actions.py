@@ -20,6 +20,7 @@ from domain.vocabulary import (
     Derived,
     GroupId,
     Heard,
+    HeldKind,
     ParticipantId,
     Personal,
     Phase,
@@ -66,6 +67,7 @@ class ActionImplemented(ResearchEvent):
     """An action was carried out."""
 
     PHASE: ClassVar = Phase.ACT
+    HELD: ClassVar = HeldKind.CONTRIBUTION
 
     action: ActionId
     what_was_done: Annotated[Text, Personal("participants")]

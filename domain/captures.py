@@ -9,29 +9,24 @@ from domain.consent_gates import ConsentStands
 from domain.ethics import Activity
 from domain.gates import ActorApproved, ApprovalStands, PersonApproved, SiteApproved, approved
 from domain.people import ParticipantEnrolled
-from domain.permissions import Permission
 
 
 class Capture(Command[E]):
     """A command that is recorded only if approval and everyone's consent stand at that time.
 
-    A subclass says which activity the committee must have approved, which permissions each
-    participant must have given and which field names those who held it, and yields
-    `covered(participants)` among its conditions. Where an event names a site, it is approved too.
+    A subclass says which activity the committee must have approved and which field names those who
+    held it, and yields `covered(participants)` among its conditions; which permissions each
+    participant must have given, the event says. Where it names a site, that is approved too.
     """
 
     ACTIVITY: ClassVar[Activity]
-    PERMISSIONS: ClassVar[tuple[Permission, ...]]
     HELD_BY: ClassVar[str | None] = None  # nobody named in that field: the actor held it
 
     opinion: ApprovalStands | None = None  # until `covered` looks for one
     standing: Sequence[ConsentStands] = ()
 
     def covered(
-        self,
-        participants: tuple[str, ...],
-        path: str = "participants",
-        permissions: tuple[Permission, ...] | None = None,
+        self, participants: tuple[str, ...], path: str = "participants"
     ) -> Iterable[Condition]:
         """Everyone is enrolled, named once, and consents; the committee approved what was done."""
         at = self.occasion.occurred_at
@@ -39,7 +34,7 @@ class Capture(Command[E]):
         self.standing = [
             ConsentStands(participant, permission, at, f"{path}.{n}")
             for n, participant in enumerate(participants)
-            for permission in (self.PERMISSIONS if permissions is None else permissions)
+            for permission in self.event.permissions_needed
         ]
         yield Sensible(
             len(set(participants)) == len(participants),

@@ -17,6 +17,7 @@ from domain.vocabulary import (
     Count,
     CycleId,
     GroupId,
+    HeldKind,
     MemberId,
     ParticipantId,
     Personal,
@@ -52,6 +53,8 @@ class InterviewHeld(ResearchEvent):
 
     PHASE: ClassVar = Phase.OBSERVE
     SCHEMA: ClassVar = 2
+    HELD: ClassVar = HeldKind.INTERVIEW
+    NEEDS: ClassVar = (Permission.INTERVIEW,)
 
     session: SessionId
     cycle: CycleId
@@ -71,6 +74,8 @@ class FocusGroupHeld(ResearchEvent):
 
     PHASE: ClassVar = Phase.OBSERVE
     SCHEMA: ClassVar = 2
+    HELD: ClassVar = HeldKind.FOCUS_GROUP
+    NEEDS: ClassVar = (Permission.FOCUS_GROUP,)
 
     session: SessionId
     cycle: CycleId
@@ -91,6 +96,8 @@ class ObservationMade(ResearchEvent):
 
     PHASE: ClassVar = Phase.OBSERVE
     SCHEMA: ClassVar = 2
+    HELD: ClassVar = HeldKind.OBSERVATION
+    NEEDS: ClassVar = (Permission.OBSERVATION,)
 
     session: SessionId
     cycle: CycleId
@@ -133,7 +140,6 @@ class HoldInterview(Capture[InterviewHeld]):
 
     DUTY = Duty.FIELDWORK
     ACTIVITY = Activity.INTERVIEW
-    PERMISSIONS = (Permission.INTERVIEW,)
     HELD_BY = "interviewers"
 
     def requires(self) -> Iterable[Condition]:
@@ -149,7 +155,6 @@ class HoldFocusGroup(Capture[FocusGroupHeld]):
 
     DUTY = Duty.FIELDWORK
     ACTIVITY = Activity.FOCUS_GROUP
-    PERMISSIONS = (Permission.FOCUS_GROUP,)
     HELD_BY = "moderators"
 
     def requires(self) -> Iterable[Condition]:
@@ -165,7 +170,6 @@ class MakeObservation(Capture[ObservationMade]):
 
     DUTY = Duty.FIELDWORK
     ACTIVITY = Activity.OBSERVATION
-    PERMISSIONS = (Permission.OBSERVATION,)
     HELD_BY = "observers"
 
     def requires(self) -> Iterable[Condition]:

@@ -19,6 +19,7 @@ from domain.vocabulary import (
     Derived,
     FindingId,
     GroupId,
+    HeldKind,
     IndicatorId,
     OutcomeId,
     ParticipantId,
@@ -62,6 +63,7 @@ class FindingValidated(ResearchEvent):
     """People whom a finding concerns said that it is right."""
 
     PHASE: ClassVar = Phase.REFLECT
+    HELD: ClassVar = HeldKind.CONTRIBUTION
 
     finding: FindingId
     participants: Participants = ()
@@ -75,6 +77,7 @@ class FindingContested(ResearchEvent):
     """Somebody said that a finding is wrong, or not the whole of it, and why."""
 
     PHASE: ClassVar = Phase.REFLECT
+    HELD: ClassVar = HeldKind.CONTRIBUTION
 
     finding: FindingId
     why: Annotated[Text, Personal("participants")]

@@ -20,6 +20,7 @@ from domain.vocabulary import (
     CycleId,
     GroupId,
     HarmId,
+    HeldKind,
     IndicatorId,
     OutcomeId,
     ParticipantId,
@@ -77,6 +78,7 @@ class OutcomeHarvested(ResearchEvent):
     """
 
     PHASE: ClassVar = Phase.OBSERVE
+    HELD: ClassVar = HeldKind.OUTCOME
 
     outcome: OutcomeId
     cycle: CycleId
@@ -98,6 +100,8 @@ class StoryCollected(ResearchEvent):
     """Participants told a story of change; releasing words from it needs another permission."""
 
     PHASE: ClassVar = Phase.OBSERVE
+    HELD: ClassVar = HeldKind.STORY
+    NEEDS: ClassVar = (Permission.INTERVIEW,)
 
     story: StoryId
     cycle: CycleId
@@ -169,7 +173,6 @@ class CollectStory(Capture[StoryCollected]):
 
     DUTY = Duty.FIELDWORK
     ACTIVITY = Activity.INTERVIEW
-    PERMISSIONS = (Permission.INTERVIEW,)
 
     def requires(self) -> Iterable[Condition]:
         event = self.event

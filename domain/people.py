@@ -19,6 +19,7 @@ from domain.vocabulary import (
     CycleId,
     GroupId,
     Heard,
+    HeldKind,
     ParticipantId,
     Personal,
     Phase,
@@ -114,6 +115,7 @@ class GroundRulesAgreed(ResearchEvent):
     """People agreed how they will work together; later ground rules replace earlier ones."""
 
     PHASE: ClassVar = Phase.STUDY
+    HELD: ClassVar = HeldKind.CONTRIBUTION
 
     rules: Annotated[tuple[Title, ...], Meta(min_length=1, max_length=100)]
     participants: Annotated[tuple[ParticipantId, ...], Meta(min_length=1, max_length=500)]
@@ -125,6 +127,7 @@ class PowerRated(ResearchEvent):
     """Somebody said how far the people of a cycle share in its decisions."""
 
     PHASE: ClassVar = Phase.STUDY
+    HELD: ClassVar = HeldKind.CONTRIBUTION
 
     cycle: CycleId
     scale: PowerScale

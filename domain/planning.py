@@ -21,6 +21,7 @@ from domain.vocabulary import (
     BallotId,
     CycleId,
     GroupId,
+    HeldKind,
     IndicatorId,
     MemberId,
     ParticipantId,
@@ -84,6 +85,7 @@ class PlanRatified(ResearchEvent):
     """A cycle's plan was agreed by those whose plan it is."""
 
     PHASE: ClassVar = Phase.PLAN
+    HELD: ClassVar = HeldKind.CONTRIBUTION
 
     cycle: CycleId
     actions: Annotated[tuple[ActionId, ...], Meta(min_length=1, max_length=200)]

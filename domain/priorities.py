@@ -19,6 +19,7 @@ from domain.vocabulary import (
     CycleId,
     Derived,
     Heard,
+    HeldKind,
     ParticipantId,
     Personal,
     Phase,
@@ -34,6 +35,7 @@ class PriorityProposed(ResearchEvent):
 
     PHASE: ClassVar = Phase.PLAN
     DECISIVE: ClassVar = True
+    HELD: ClassVar = HeldKind.PRIORITY
 
     priority: PriorityId
     cycle: CycleId
@@ -72,6 +74,7 @@ class DissentRecorded(ResearchEvent):
     """Somebody did not go along with what a cycle decided, and said so."""
 
     PHASE: ClassVar = Phase.PLAN
+    HELD: ClassVar = HeldKind.CONTRIBUTION
 
     cycle: CycleId
     words: Annotated[Text, Personal("participants")]

@@ -16,6 +16,7 @@ from domain.vocabulary import (
     ConcernId,
     CycleId,
     GroupId,
+    HeldKind,
     ParticipantId,
     Personal,
     Phase,
@@ -47,6 +48,7 @@ class ConcernStated(ResearchEvent):
 
     PHASE: ClassVar = Phase.RECONNAISSANCE
     DECISIVE: ClassVar = True
+    HELD: ClassVar = HeldKind.CONCERN
 
     concern: ConcernId
     title: Title
@@ -61,6 +63,7 @@ class AssetMapped(ResearchEvent):
 
     PHASE: ClassVar = Phase.RECONNAISSANCE
     DECISIVE: ClassVar = True
+    HELD: ClassVar = HeldKind.ASSET
 
     asset: AssetId
     kind: AssetKind

@@ -23,6 +23,7 @@ from domain.vocabulary import (
     CycleId,
     Derived,
     Heard,
+    HeldKind,
     MediaId,
     ParticipantId,
     Personal,
@@ -79,6 +80,7 @@ class MediaCaptured(ResearchEvent):
 
     PHASE: ClassVar = Phase.OBSERVE
     DECISIVE: ClassVar = True  # what it is and who is in it decide which consent a use needs
+    HELD: ClassVar = HeldKind.MEDIA
 
     media: MediaId
     cycle: CycleId
@@ -91,12 +93,17 @@ class MediaCaptured(ResearchEvent):
     file_name: Annotated[Title | None, Personal("participants")] = None
     description: Annotated[Text | None, Personal("participants")] = None
 
+    @property
+    def permissions_needed(self) -> tuple[Permission, ...]:
+        return (TO_RECORD[self.kind],)
+
 
 class TranscriptMade(ResearchEvent):
     """A recording was turned into text; the text is kept elsewhere."""
 
     PHASE: ClassVar = Phase.OBSERVE
     DECISIVE: ClassVar = True  # whose words it holds decides which consent a use needs
+    HELD: ClassVar = HeldKind.TRANSCRIPT
 
     transcript: TranscriptId
     media: MediaId
@@ -109,6 +116,11 @@ class TranscriptMade(ResearchEvent):
     pseudonymised: bool = False  # names and places are replaced in the text
     file_name: Annotated[Title | None, Personal("participants")] = None
     cycle: Annotated[CycleId | None, Derived()] = None  # of the recording
+
+    @property
+    def permissions_needed(self) -> tuple[Permission, ...]:
+        machine = self.made_by is Transcriber.MACHINE
+        return (TO_RECORD[self.kind], *((Permission.MACHINE_TRANSCRIPTION,) if machine else ()))
 
 
 class MemberCheckSent(ResearchEvent):
@@ -127,6 +139,7 @@ class MemberCheckReturned(ResearchEvent):
     """A participant said whether the transcript is what they meant."""
 
     PHASE: ClassVar = Phase.OBSERVE
+    HELD: ClassVar = HeldKind.CONTRIBUTION
 
     transcript: TranscriptId
     participant: ParticipantId
@@ -246,7 +259,7 @@ class CaptureMedia(Capture[MediaCaptured]):
             "Name everyone who can be heard or seen; only a photo may show nobody.",
             "participants",
         )
-        yield from self.covered(event.participants, permissions=(TO_RECORD[event.kind],))
+        yield from self.covered(event.participants)
 
 
 class MakeTranscript(Capture[TranscriptMade]):
@@ -258,9 +271,6 @@ class MakeTranscript(Capture[TranscriptMade]):
     def requires(self) -> Iterable[Condition]:
         event = self.event
         self.recording = SamePeople(event.media, event.kind, event.participants)
-        permissions: tuple[Permission, ...] = (TO_RECORD[event.kind],)
-        if event.made_by is Transcriber.MACHINE:
-            permissions += (Permission.MACHINE_TRANSCRIPTION,)
         yield new("transcript", event.transcript, TranscriptMade)
         yield self.recording
         yield Sensible(
@@ -269,7 +279,7 @@ class MakeTranscript(Capture[TranscriptMade]):
             "A photo has no words to transcribe; name a sound or video recording.",
             "kind",
         )
-        yield from self.covered(event.participants, permissions=permissions)
+        yield from self.covered(event.participants)
 
     def decide(self) -> TranscriptMade:
         return structs.replace(self.event, cycle=cycle_of(self.recording))

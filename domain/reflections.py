@@ -19,6 +19,7 @@ from domain.priorities import PriorityProposed
 from domain.vocabulary import (
     ActionId,
     CycleId,
+    HeldKind,
     ParticipantId,
     Personal,
     Phase,
@@ -67,6 +68,8 @@ class ReflectionRecorded(ResearchEvent):
     """
 
     PHASE: ClassVar = Phase.REFLECT
+    HELD: ClassVar = HeldKind.REFLECTION
+    NEEDS: ClassVar = (Permission.WORKSHOP,)
 
     reflection: ReflectionId
     cycle: CycleId
@@ -131,7 +134,6 @@ class RecordReflection(Capture[ReflectionRecorded]):
 
     DUTY = Duty.DELIBERATE
     ACTIVITY = Activity.WORKSHOP
-    PERMISSIONS = (Permission.WORKSHOP,)
 
     def requires(self) -> Iterable[Condition]:
         event = self.event

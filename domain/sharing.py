@@ -21,6 +21,7 @@ from domain.vocabulary import (
     CycleId,
     FindingId,
     GroupId,
+    HeldKind,
     MemberId,
     ParticipantId,
     Personal,
@@ -147,6 +148,7 @@ class QuotationReleased(ResearchEvent):
     """A participant's words were quoted outside the study, as they had allowed."""
 
     PHASE: ClassVar = Phase.SHARE
+    HELD: ClassVar = HeldKind.QUOTATION
 
     quotation: QuotationId
     participant: ParticipantId
@@ -157,6 +159,10 @@ class QuotationReleased(ResearchEvent):
     story: StoryId | None = None
     finding: FindingId | None = None  # what they bear out
     cycle: CycleId | None = None  # if it belongs to one
+
+    @property
+    def permissions_needed(self) -> tuple[Permission, ...]:
+        return (self.permission,)
 
 
 class AuthorshipAgreed(ResearchEvent):
@@ -175,6 +181,7 @@ class FedBackToParticipants(ResearchEvent):
     """Those who took part were told what came of it."""
 
     PHASE: ClassVar = Phase.SHARE
+    HELD: ClassVar = HeldKind.CONTRIBUTION
 
     what: Title
     format: Format
@@ -190,6 +197,8 @@ class ArchiveDeposited(ResearchEvent):
     """Data or documents of the study were deposited in a repository."""
 
     PHASE: ClassVar = Phase.SHARE
+    HELD: ClassVar = HeldKind.DEPOSIT
+    NEEDS: ClassVar = (Permission.ARCHIVE,)
 
     repository: Title
     what: Title

@@ -22,6 +22,8 @@ from eventsourcing.dcb.domain import Decision
 from eventsourcing.utils import register_topic
 from msgspec import NODEFAULT, Meta, Struct, structs
 
+from domain.permissions import Permission
+
 E = TypeVar("E", bound="ResearchEvent")
 M = TypeVar("M")
 
@@ -124,6 +126,30 @@ class Phase(StrEnum):
     SHARE = "share"
 
 
+class HeldKind(StrEnum):
+    """What is held of a participant, or rests on it."""
+
+    WORKSHOP = "workshop"
+    INTERVIEW = "interview"
+    FOCUS_GROUP = "focus_group"
+    OBSERVATION = "observation"
+    MEDIA = "media"
+    TRANSCRIPT = "transcript"
+    STORY = "story"
+    OUTCOME = "outcome"
+    REFLECTION = "reflection"
+    CONCERN = "concern"
+    ASSET = "asset"
+    PRIORITY = "priority"  # that they proposed; or with which such a one was merged
+    CONTRIBUTION = "contribution"  # a rating, dissent, agreement, comment, answer or deed besides
+    QUOTATION = "quotation"
+    DEPOSIT = "deposit"  # in an archive
+    FINDING = "finding"  # that rests on something of theirs
+    PUBLICATION = "publication"  # of such a finding
+    ACTION = "action"  # that they answer for, or for a priority of theirs
+    OTHER = "other"  # named by a disposition only
+
+
 class Channel(StrEnum):
     """How an event reached the record."""
 
@@ -145,6 +171,9 @@ class ResearchEvent(Struct, Decision, frozen=True, kw_only=True, omit_defaults=T
     SCHEMA: ClassVar[int] = 1  # raised with every change of shape: see domain/older_events.py
     DECISIVE: ClassVar[bool] = False  # later decisions rest on it: it has its own remedies,
     # so `Corrected` may not change it behind their backs
+    HELD: ClassVar[HeldKind | None] = None  # what it keeps of the participants it names: it is
+    # data of theirs, for which they who withdraw are owed a disposition (`domain/held_items.py`)
+    NEEDS: ClassVar[tuple[Permission, ...]] = ()  # the permissions that it needed of each of them
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -165,6 +194,11 @@ class ResearchEvent(Struct, Decision, frozen=True, kw_only=True, omit_defaults=T
                 elif value is not None:
                     found[f"{kind}:{value}"] = None
         return list(found)
+
+    @property
+    def permissions_needed(self) -> tuple[Permission, ...]:
+        """The permissions that it needed of each participant it names."""
+        return self.NEEDS
 
     def parted(self) -> "tuple[ResearchEvent, dict[str, Any]]":
         """Its public part, and its personal fields by name, but for those that hold their default.

@@ -13,6 +13,7 @@ from domain.conditions import Condition, Stands, known
 from domain.consent_states import ConsentState, utc_day
 from domain.documents import Sha256
 from domain.erased_subjects import ErasureGround
+from domain.held_items import item_of, nameless_types
 from domain.membership import Duty, Role, RoleHeld
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
@@ -74,7 +75,7 @@ class DispositionPlanned(ResearchEvent):
     DECISIVE: ClassVar = True
 
     participant: ParticipantId
-    item: Tag  # what is held: media:m-1, transcript:t-1, quotation:q-1 ...
+    item: Tag  # what is held: media:m-1, quotation:q-1, event:12 for what has no name of its own
     disposition: Disposition
     due: date  # the last day on which it is in time
     why: Annotated[Text | None, Personal("participant")] = None
@@ -228,18 +229,28 @@ class HasWithdrawn(Condition):
 
 
 class HeldOf(Condition):
-    """What is held is on record, and the participant is in it."""
+    """What is held is on record, and the participant is in it.
+
+    What has no name of its own is called by its place on record: event:12.
+    """
 
     def __init__(self, item: Tag, participant: ParticipantId) -> None:
         super().__init__("", "", "item")
         self.item, self.participant = item, participant
         self.kind, _, self.name = item.partition(":")
-        self.on_record = False
+        self.by_place = self.kind == "event"
+        self.on_record = self.by_place  # of these only theirs are heard
 
     def selectors(self) -> list[Selector]:
+        if self.by_place:
+            return [Selector(types=nameless_types(), tags=[f"participant:{self.participant}"])]
         return [Selector(types=[], tags=[self.item])]  # whatever tells of it
 
     def hear(self, heard: Heard) -> None:
+        if self.by_place:
+            if item_of(heard.event, heard.position) == self.item:
+                self.decided_by = heard
+            return
         if getattr(heard.event, self.kind, None) != self.name:
             return  # it only mentions it, as a plan or a report does
         self.on_record = True

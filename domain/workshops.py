@@ -15,6 +15,7 @@ from domain.permissions import Permission
 from domain.vocabulary import (
     CycleId,
     GroupId,
+    HeldKind,
     MemberId,
     ParticipantId,
     Personal,
@@ -32,6 +33,8 @@ class WorkshopHeld(ResearchEvent):
 
     PHASE: ClassVar = Phase.ACT
     SCHEMA: ClassVar = 2
+    HELD: ClassVar = HeldKind.WORKSHOP
+    NEEDS: ClassVar = (Permission.WORKSHOP,)
 
     workshop: WorkshopId
     cycle: CycleId
@@ -55,7 +58,6 @@ class HoldWorkshop(Capture[WorkshopHeld]):
 
     DUTY = Duty.FIELDWORK
     ACTIVITY = Activity.WORKSHOP
-    PERMISSIONS = (Permission.WORKSHOP,)
     HELD_BY = "facilitators"
 
     def requires(self) -> Iterable[Condition]:

@@ -7,6 +7,7 @@ from domain.consent import ConsentGiven, ConsentRequested
 from domain.consent_lapses import ReconsentRequired
 from domain.consent_states import touches, turning_types
 from domain.ethics import Activity, OpinionGiven
+from domain.held_items import held_of
 from domain.modifications import ModificationDecided
 from domain.oversight import StudyEndDeclared
 from domain.people import ParticipantEnrolled
@@ -16,7 +17,7 @@ from domain.vocabulary import Heard, ResearchEvent
 from domain.withdrawal import ConsentWithdrawn
 from projections.audit_captures import in_capture, unapproved
 from projections.audit_consents import before_approval, in_consent
-from projections.audit_facts import CAPTURES, Facts, Found, item_of
+from projections.audit_facts import CAPTURES, Facts, Found
 from projections.audit_uses import CONTACTS, RELEASES, in_contact, in_reading, in_release
 
 EVERY, CAPTURE = "*", "capture"  # whom an act concerns, besides those it names
@@ -34,7 +35,7 @@ def acts(event: ResearchEvent) -> tuple[str, ...]:
         return (EVERY,)
     if isinstance(event, IdentifiableDataRead):
         return (EVERY, f"member:{event.reader}")
-    return people_in(event) if item_of(event) else ()
+    return tuple(f"participant:{each}" for each in held_of(event))
 
 
 def people_in(event: ResearchEvent) -> tuple[str, ...]:

@@ -19,7 +19,6 @@ from projections.audit_facts import (
     Facts,
     Found,
     day_of,
-    permissions_for,
     words_of,
 )
 
@@ -32,7 +31,7 @@ def in_capture(heard: Heard, facts: Facts, known: int) -> Iterable[Found]:
     yield from unapproved(heard, activity, facts, known)
     named = getattr(heard.event, held_by) if held_by else ()
     yield from off_the_list(heard, named or (heard.actor,), "captured", facts, known)
-    permissions = permissions_for(heard.event)
+    permissions = heard.event.permissions_needed
     for participant in dict.fromkeys(getattr(heard.event, "participants", ())):
         stood = [
             (permission, facts.standing(participant, permission, heard.occurred_at, known))

@@ -8,6 +8,8 @@ from calendar import monthrange
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 
+from domain.consent import ConsentGiven
+from domain.consent_states import is_fresh, touches
 from domain.ethics import ConditionDischarged, OpinionGiven
 from domain.oversight import (
     FindingAnswered,
@@ -17,6 +19,7 @@ from domain.oversight import (
     Severity,
     StudyEndDeclared,
 )
+from domain.permissions import Permission
 from domain.safety import AdverseEventReported, DeviationReported, UrgentSafetyMeasureTaken
 from domain.vocabulary import Heard
 from domain.withdrawal import (
@@ -192,50 +195,80 @@ def of_withdrawal(heard: Heard, facts: Facts, known: int) -> Iterable[Found]:
 def of_item(
     participant: str, item: str, held: Sequence[Heard], facts: Facts, known: int
 ) -> Iterable[Found]:
-    """Question 10: what becomes of something held of a participant who withdrew."""
-    subject = f"participant:{participant}"
-    told = sorted(facts.told(subject, known), key=in_the_field)
-    held_since = min((h.occurred_at for h in held if h.position <= known), default=FOREVER)
-    withdrew = next(
-        (
-            heard
-            for heard in told
-            if isinstance(heard.event, ConsentWithdrawn) and heard.occurred_at >= held_since
-        ),
-        None,
-    )
-    if withdrew is None:
-        return
-    about = [h for h in told if getattr(h.event, "item", None) == item]
-    plans = [h for h in about if isinstance(h.event, DispositionPlanned)]
-    done = min(
-        (h.occurred_at for h in about if isinstance(h.event, DispositionCompleted)),
-        default=FOREVER,
-    )
-    days = facts.pack(withdrew.occurred_at, known).disposition
-    due = day_of(withdrew.occurred_at) + timedelta(days=days)
-    proof = {withdrew.position, *(h.position for h in held if h.position <= known)}
-    what = f"{participant} withdrew on {words_of(withdrew.occurred_at)}; what becomes of {item}"
+    """Question 10: what becomes of something held of a participant who withdrew.
 
-    def open_until(until: datetime, since: datetime, last: date, code: str) -> Iterable[Found]:
-        until, over, positions = min(until, done), after(last), tuple(sorted(proof))
-        said = "has to be decided" if code == "disposition_unplanned" else "has to be done"
-        message = f"{what} {said} by {words_of(last)}."
-        if since < (end := min(over, until)):
-            yield Found(10, ATTENTION, code, message, item, positions, since, end, last)
-        if (begin := max(since, over)) < until:
-            late = f"{code}_overdue"
-            yield Found(10, BREACH, late, message, item, positions, begin, until, last)
+    What only a disposition names is owed none, but what was decided of it has to be done.
+    """
+    told = sorted(facts.told(f"participant:{participant}", known), key=in_the_field)
+    steps = [heard for heard in told if _is_step(heard, item)]
+    came = sorted((heard for heard in held if heard.position <= known), key=in_the_field)
 
-    first = plans[0].occurred_at if plans else FOREVER
-    yield from open_until(first, withdrew.occurred_at, due, "disposition_unplanned")
-    for plan, later in zip(plans, [*plans[1:], None], strict=False):
-        event = plan.event
-        if isinstance(event, DispositionPlanned) and event.disposition not in STAYS:
-            proof = {*proof, plan.position}
-            since = max(plan.occurred_at, withdrew.occurred_at)
-            until = later.occurred_at if later else FOREVER
-            yield from open_until(until, since, event.due, "disposition_incomplete")
+    def dispositions(first: Heard, until: datetime, *, owed: bool) -> Iterable[Found]:
+        withdrew = opening(first, told, owed=owed)
+        if withdrew is None:
+            return
+        since = max(withdrew.occurred_at, first.occurred_at)
+        base = {withdrew.position, *(heard.position for heard in came if owed)}
+        what = f"{participant} withdrew on {words_of(withdrew.occurred_at)}; what becomes of {item}"
+
+        def left_open(
+            begin: datetime, end: datetime, last: date, code: str, says: str, *plan: int
+        ) -> Iterable[Found]:
+            over, end, proof = after(last), min(end, until), tuple(sorted({*base, *plan}))
+            message = f"{what} {says} by {words_of(last)}."
+            if begin < (in_time := min(over, end)):
+                yield Found(10, ATTENTION, code, message, item, proof, begin, in_time, last)
+            if (late := max(begin, over)) < end:
+                yield Found(10, BREACH, f"{code}_overdue", message, item, proof, late, end, last)
+
+        if owed:
+            days = facts.pack(withdrew.occurred_at, known).disposition
+            due = day_of(withdrew.occurred_at) + timedelta(days=days)
+            end = steps[0].occurred_at if steps else FOREVER
+            yield from left_open(since, end, due, "disposition_unplanned", "has to be decided")
+        for step, later in zip(steps, [*steps[1:], None], strict=False):
+            event, end = step.event, later.occurred_at if later else FOREVER
+            if isinstance(event, DispositionPlanned) and event.disposition not in STAYS:
+                begin, code = max(step.occurred_at, since), "disposition_incomplete"
+                yield from left_open(begin, end, event.due, code, "has to be done", step.position)
+
+    if came:
+        yield from dispositions(came[0], FOREVER, owed=True)
+    if steps:
+        until = came[0].occurred_at if came else FOREVER
+        yield from dispositions(steps[0], until, owed=False)
+
+
+def opening(first: Heard, told: Sequence[Heard], *, owed: bool) -> Heard | None:
+    """The withdrawal that asks what becomes of an item, as `projections.withdrawals` has it.
+
+    The one in force when it came to be, of something that it needed; or else the first one since.
+    `told`: what bears on the participant, in the field's order.
+    """
+    since = first.occurred_at
+    needs = set(first.event.permissions_needed) if owed else set(Permission)
+    in_force: dict[Permission, Heard] = {}
+    for heard in told:
+        event, at = heard.event, heard.occurred_at
+        if isinstance(event, ConsentWithdrawn):
+            if at >= since:
+                return _last(in_force) or heard
+            in_force |= dict.fromkeys(needs & {*touches(event)}, heard)
+        elif isinstance(event, ConsentGiven) and owed and at <= since:
+            for each in needs & {*event.permissions} & in_force.keys():
+                taken_back = in_force[each].occurred_at
+                if at > taken_back and is_fresh(event.signed_on, day_of(taken_back)):
+                    del in_force[each]
+    return _last(in_force)
+
+
+def _last(in_force: dict[Permission, Heard]) -> Heard | None:
+    return max(in_force.values(), key=in_the_field, default=None)
+
+
+def _is_step(heard: Heard, item: str) -> bool:
+    event = heard.event
+    return isinstance(event, DispositionPlanned | DispositionCompleted) and event.item == item
 
 
 def of_conditions(

@@ -15,7 +15,6 @@ from domain.ethics import Activity, ConditionDischarged, OpinionGiven
 from domain.fieldwork import FocusGroupHeld, InterviewHeld, ObservationMade
 from domain.membership import MemberJoined, MemberLeft, Role, StudyOpened
 from domain.modifications import ModificationDecided
-from domain.outcomes import StoryCollected
 from domain.oversight import (
     FindingAnswered,
     FindingRaised,
@@ -26,9 +25,8 @@ from domain.oversight import (
 )
 from domain.permissions import Permission
 from domain.policy_packs import PolicyAdopted, PolicyPack, policy_pack, policy_packs
-from domain.recordings import TO_RECORD, MediaCaptured, Transcriber, TranscriptMade
+from domain.recordings import MediaCaptured, TranscriptMade
 from domain.safety import AdverseEventReported, DeviationReported, UrgentSafetyMeasureTaken
-from domain.sharing import QuotationReleased
 from domain.vocabulary import Heard, ResearchEvent
 from domain.withdrawal import DispositionCompleted, DispositionPlanned
 from domain.workshops import WorkshopHeld
@@ -45,17 +43,6 @@ CAPTURES: dict[type[ResearchEvent], tuple[Activity, str | None]] = {
     ObservationMade: (Activity.OBSERVATION, "observers"),
     MediaCaptured: (Activity.RECORDING, None),
     TranscriptMade: (Activity.RECORDING, None),
-}
-# What is held of people: the kind of its tag, with the field that names it.
-HELD: dict[type[ResearchEvent], str] = {
-    WorkshopHeld: "workshop",
-    InterviewHeld: "session",
-    FocusGroupHeld: "session",
-    ObservationMade: "session",
-    MediaCaptured: "media",
-    TranscriptMade: "transcript",
-    StoryCollected: "story",
-    QuotationReleased: "quotation",
 }
 RULINGS = (*APPROVING, ConditionDischarged, PolicyAdopted, StudyEndDeclared)
 MEMBERSHIP = (StudyOpened, MemberJoined, MemberLeft)
@@ -104,24 +91,6 @@ def bears_on(event: ResearchEvent) -> tuple[str, ...]:
 @cache
 def _turning() -> frozenset[type[ResearchEvent]]:
     return frozenset(turning_types())
-
-
-def permissions_for(event: ResearchEvent) -> tuple[Permission, ...]:
-    """Which permissions a capture needs of each of its participants."""
-    match event:
-        case MediaCaptured(kind=kind):
-            return (TO_RECORD[kind],)
-        case TranscriptMade(kind=kind, made_by=Transcriber.MACHINE):
-            return (TO_RECORD[kind], Permission.MACHINE_TRANSCRIPTION)
-        case TranscriptMade(kind=kind):
-            return (TO_RECORD[kind],)
-    return (Permission(CAPTURES[type(event)][0].value),)
-
-
-def item_of(event: ResearchEvent) -> str | None:
-    """The tag of what is held of people since that event."""
-    kind = HELD.get(type(event))
-    return None if kind is None else f"{kind}:{getattr(event, kind)}"
 
 
 def utc(day: date) -> datetime:

@@ -18,6 +18,7 @@ from domain.consent import ConsentGiven, ConsentRequested
 from domain.consent_states import touches
 from domain.corrections import Corrected
 from domain.ethics import ConditionDischarged, OpinionGiven
+from domain.held_items import held_of, item_of
 from domain.modifications import ModificationDecided
 from domain.older_events import read_recorded
 from domain.oversight import FindingAnswered, FindingRaised, ReportFiled, Severity, StudyEndDeclared
@@ -46,7 +47,6 @@ from projections.audit_facts import (
     Found,
     bears_on,
     by_subject,
-    item_of,
     words_of,
 )
 from projections.entries import entries_at
@@ -295,13 +295,16 @@ class Settling:
                     self.touch(f"{kind}:{subject}", position)
 
     async def _of_those_who_withdrew(self) -> None:
-        """What is held of people, where a withdrawal, or something held before it, is new."""
+        """What is held of people, where a withdrawal, or something held of who withdrew, is new."""
         left: dict[str, list[int]] = defaultdict(list)  # who, and what may change all items
         for entry in self.entries:
             event, position = entry.event, entry.position
             match event:
                 case ConsentWithdrawn():
                     left[f"participant:{event.participant}"].append(position)
+                case ConsentGiven():  # it tells what came after it from what came before
+                    if self._withdrawals(bears_on(event), position):
+                        left[f"participant:{event.participant}"].append(position)
                 case ReportFiled():
                     for withdrawal in self._withdrawals(bears_on(event), position):
                         self.acts[withdrawal.position] = withdrawal
@@ -309,13 +312,10 @@ class Settling:
                 case PolicyAdopted():
                     for withdrawal in self._withdrawals(self.subjects, position):
                         left[bears_on(withdrawal.event)[0]].append(position)
-            if item := item_of(event):
-                for who in people_in(event):
-                    if any(
-                        each.occurred_at >= entry.occurred_at
-                        for each in self._withdrawals([who], position)
-                    ):
-                        self.touch(f"item:{who.partition(':')[2]}/{item}", position)
+            if item := item_of(event, position):
+                for name in held_of(event):
+                    if self._withdrawals([f"participant:{name}"], position):
+                        self.touch(f"item:{name}/{item}", position)
         units = [unit for unit in self.touched if unit.startswith("item:")]
         people = {f"participant:{unit[5:].partition('/')[0]}" for unit in units} | left.keys()
         if not people:
@@ -326,10 +326,19 @@ class Settling:
             self.held[who.partition(":")[2]] = defaultdict(list)
         for row in sorted(rows, key=lambda row: int(row["position"])):
             heard, name = self.acts[row["position"]], row["who"].partition(":")[2]
-            if item := item_of(heard.event):
+            if item := item_of(heard.event, heard.position):
                 self.held[name][item].append(heard)
-                for position in left.get(row["who"], ()):
+        for who, positions in left.items():
+            name = who.partition(":")[2]
+            for item in {*self.held[name], *self._disposed_of(who)}:
+                for position in positions:
                     self.touch(f"item:{name}/{item}", position)
+
+    def _disposed_of(self, who: str) -> Iterable[str]:
+        """The items that dispositions name, whatever they are."""
+        for heard in self.facts.told(who, self.entries[-1].position):
+            if isinstance(heard.event, DispositionPlanned | DispositionCompleted):
+                yield heard.event.item
 
     def _withdrawals(self, subjects: Iterable[str], known: int) -> list[Heard]:
         people = [each.partition(":")[2] for each in subjects if each.startswith("participant:")]

@@ -1,31 +1,28 @@
 """Withdrawals: who took what back, what is held of them, and what becomes of each thing by when."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from functools import singledispatch
-from typing import Annotated, Any
+from typing import Annotated
 
 from asyncpg import Connection
 
 from domain.consent import ConsentGiven
+from domain.consent_states import touches
 from domain.cycles import CycleClosed
-from domain.fieldwork import FocusGroupHeld, InterviewHeld, ObservationMade
 from domain.findings import FindingDrafted
+from domain.held_items import held_of, holding_types, item_of
 from domain.membership import Duty
-from domain.outcomes import OutcomeHarvested, StoryCollected
 from domain.oversight import ReportFiled, ReportKind
 from domain.permissions import Permission
 from domain.planning import ActionPlanned
 from domain.policy_packs import PolicyAdopted, policy_pack, policy_packs
-from domain.priorities import PrioritiesMerged, PriorityProposed
+from domain.priorities import PrioritiesMerged
 from domain.readings import Reading
-from domain.reconnaissance import AssetMapped, ConcernStated
-from domain.recordings import TO_RECORD, MediaCaptured, TranscriptMade
-from domain.reflections import ReflectionRecorded
-from domain.sharing import ArchiveDeposited, FindingsShared, QuotationReleased
-from domain.vocabulary import Entry, Personal, ResearchEvent
+from domain.sharing import ArchiveDeposited, FindingsShared
+from domain.vocabulary import Entry, HeldKind, Personal, ResearchEvent
 from domain.withdrawal import (
     ConsentWithdrawn,
     Disposition,
@@ -33,17 +30,17 @@ from domain.withdrawal import (
     DispositionPlanned,
     WithdrawalScope,
 )
-from domain.workshops import WorkshopHeld
 from projections.paging import Page, Window, during, page
 from projections.writing import Writes
 
 READ_BY = Duty.AUDIT
 READING = Reading.CONSENT_DETAILS
 
-# held_item: everything held that names a participant, of whoever might withdraw one day; `place`
-# counts them, since one event may hold data of many people; `permissions` are those it needed, none
-# where it rests on other things. disposition_term: the days within
-# which the policy pack wants it decided what becomes of them.
+# held_item: everything held of a participant (`owed`: a disposition, once they withdraw), or that
+# only rests on it, of whoever might withdraw one day; `place` counts them, since one event may hold
+# data of many people; `permissions` are those it needed. consent_again: each permission as it was
+# given, by a form signed on that day. disposition_term: the days within which the policy pack wants
+# it decided what becomes of what is held.
 TABLES = """
 create table withdrawal_line (
     study text not null, position bigint not null, participant text not null,
@@ -60,13 +57,14 @@ create table withdrawal_report (
 );
 create table consent_again (
     study text not null, participant text not null, position bigint not null,
-    permissions text[] not null, occurred_at timestamptz not null,
+    permissions text[] not null, signed_on date, occurred_at timestamptz not null,
     primary key (study, participant, position)
 );
 create table held_item (
     study text not null, place int not null, participant text not null, item text not null,
     kind text not null, position bigint not null, occurred_at timestamptz not null,
     recorded_at timestamptz not null, cycle text, permissions text[] not null,
+    owed bool not null,
     primary key (study, participant, item)
 );
 create index on held_item (study, place);
@@ -91,17 +89,18 @@ create table disposition_term (
 
 WITHDREW = "insert into withdrawal_line values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
 REPORTED = "insert into withdrawal_report values ($1, $2, $3, $4, $5) on conflict do nothing"
-GAVE = "insert into consent_again values ($1, $2, $3, $4, $5)"
+GAVE = "insert into consent_again values ($1, $2, $3, $4, $5, $6)"
 # Something named by a disposition only is of kind 'other' until it is known what it is.
 HELD = """
 insert into held_item as h
 select $1::text, p.n + coalesce((select max(place) from held_item where study = $1), 0), p.name,
-    $3::text, $4::text, $5::bigint, $6::timestamptz, $7::timestamptz, $8::text, $9::text[]
+    $3::text, $4::text, $5::bigint, $6::timestamptz, $7::timestamptz, $8::text, $9::text[],
+    $10::bool
 from ({}) p
 on conflict (study, participant, item) do update set kind = excluded.kind,
     position = excluded.position, occurred_at = excluded.occurred_at,
     recorded_at = excluded.recorded_at, cycle = excluded.cycle,
-    permissions = excluded.permissions
+    permissions = excluded.permissions, owed = excluded.owed
 where h.kind = 'other'
 """
 NAMES = HELD.format("""
@@ -117,17 +116,25 @@ STEPPED = "insert into disposition_step values ($1, $2, $3, $4, $5, $6, $7, $8, 
 ADOPTED = "insert into disposition_term values ($1, $2, $3, $4)"
 
 # The withdrawal that opens an item's disposition is the one in force when the item came to be (of
-# what it needed, and they had not consented anew), or else the first one since.
+# what it needed, and they had not consented to that anew), or else the first one since; as
+# `audit_clocks.opening` has it for question 10. Where none is owed, what was decided all the same
+# is open from then on. A plan that rests on an item is touched while its cycle is open.
 DISPOSITIONS = f"""(
 select h.study, h.place, h.place as position, h.participant, h.item, h.kind,
     h.position as item_position, h.occurred_at, h.recorded_at, h.cycle, w.position as withdrawal,
-    w.occurred_at as withdrawn_at, s.state, d.disposition, coalesce(d.due, w.due) as due,
+    w.occurred_at as withdrawn_at, s.state,
+    case when s.state <> 'touched' then coalesce(d.due, w.due) end as due, d.disposition,
     s.state in ('open', 'planned')
         and coalesce(d.due, w.due) < (now() at time zone 'utc')::date as overdue,
     d.position as planned_by, d.occurred_at as planned_at, d.why, c.position as completed_by,
     c.occurred_at as completed_at, c.proof_sha256, c.proof
 from (select distinct study, participant from withdrawal_line) p
 join held_item h on h.study = p.study and h.participant = p.participant
+left join lateral (
+    select min(s.occurred_at) as at from disposition_step s
+    where s.study = h.study and s.participant = h.participant and s.item = h.item
+) first_step on not h.owed
+cross join lateral (select coalesce(first_step.at, h.occurred_at) as at) since
 join lateral (
     select w.position, w.occurred_at, (w.occurred_at at time zone 'utc')::date + coalesce(
         (select t.days from disposition_term t
@@ -137,16 +144,25 @@ join lateral (
     ) as due
     from withdrawal_line w
     where w.study = p.study and w.participant = p.participant and (
-        w.occurred_at >= h.occurred_at
-        or (h.permissions = '{{}}' or h.permissions && w.permissions) and not exists (
-            select from consent_again g
-            where g.study = h.study and g.participant = h.participant
-                and g.occurred_at > w.occurred_at and g.occurred_at <= h.occurred_at
-                and (h.permissions = '{{}}' or h.permissions && g.permissions)
+        w.occurred_at >= since.at or first_step.at is not null
+        or not h.owed and not exists (
+            select from consent_again g where g.study = h.study and g.participant = h.participant
+                and g.occurred_at > w.occurred_at and g.occurred_at <= since.at
+        )
+        or exists (
+            select from unnest(h.permissions) needed
+            where needed = any (w.permissions) and not exists (
+                select from consent_again g
+                where g.study = h.study and g.participant = h.participant
+                    and g.occurred_at > w.occurred_at and g.occurred_at <= since.at
+                    and needed = any (g.permissions)
+                    and g.signed_on >= (w.occurred_at at time zone 'utc')::date
+            )
         )
     )
-    order by w.occurred_at >= h.occurred_at,
-        abs(extract(epoch from w.occurred_at - h.occurred_at)), w.position
+    order by w.occurred_at >= since.at,
+        abs(extract(epoch from w.occurred_at - since.at)),
+        case when w.occurred_at >= since.at then w.position else -w.position end
     limit 1
 ) w on true
 left join lateral (
@@ -162,12 +178,13 @@ left join lateral (
 ) c on true
 cross join lateral (
     select case
+        when not h.owed and first_step.at is null then 'touched'
         when c.position is not null then 'completed' when d.position is null then 'open'
         when d.disposition like 'infeasible%' then 'infeasible'
         when d.disposition like 'retain%' then 'retained' else 'planned'
     end as state
 ) s
-where h.kind not in ('priority', 'action') or not exists (
+where s.state <> 'touched' or h.kind not in ('priority', 'action') or not exists (
     select from closed_cycle c where c.study = h.study and c.cycle = h.cycle
 )
 ) disposition_shown"""
@@ -180,7 +197,7 @@ left join lateral (
     order by r.occurred_at, r.position limit 1
 ) r on true
 cross join lateral (
-    select count(*)::int as items,
+    select (count(*) filter (where state <> 'touched'))::int as items,
         (count(*) filter (where state in ('open', 'planned')))::int as outstanding
     from {DISPOSITIONS}
     where study = w.study and participant = w.participant and withdrawal = w.position
@@ -188,33 +205,11 @@ cross join lateral (
 ) withdrawal_shown"""
 
 
-class HeldKind(StrEnum):
-    """What is held of a participant."""
-
-    WORKSHOP = "workshop"
-    INTERVIEW = "interview"
-    FOCUS_GROUP = "focus_group"
-    OBSERVATION = "observation"
-    MEDIA = "media"
-    TRANSCRIPT = "transcript"
-    STORY = "story"
-    OUTCOME = "outcome"
-    REFLECTION = "reflection"
-    CONCERN = "concern"
-    ASSET = "asset"
-    QUOTATION = "quotation"
-    FINDING = "finding"  # that rests on something of theirs
-    PUBLICATION = "publication"  # of such a finding
-    DEPOSIT = "deposit"  # in an archive
-    PRIORITY = "priority"  # that they proposed, in a cycle that is open
-    ACTION = "action"  # that they answer for, or for a priority of theirs, in an open cycle
-    OTHER = "other"  # named by a disposition only
-
-
 class DispositionState(StrEnum):
     """How far it is with what is held of somebody who withdrew.
 
     `open`: nothing is decided. `retained`, `infeasible`: it stays as it is, for the reason given.
+    `touched`: it holds nothing of theirs itself, but rests on what does; no disposition is owed.
     """
 
     OPEN = "open"
@@ -222,6 +217,7 @@ class DispositionState(StrEnum):
     COMPLETED = "completed"
     RETAINED = "retained"
     INFEASIBLE = "infeasible"
+    TOUCHED = "touched"
 
 
 @dataclass(frozen=True)
@@ -262,8 +258,9 @@ class HeldItem:
     state: Annotated[DispositionState, "How far it is."]
     disposition: Annotated[Disposition | None, "What was decided; null while it is open."]
     due: Annotated[
-        date,
-        "The last day in time: of doing it, or of deciding by the policy pack while it is open.",
+        date | None,
+        "The last day in time: of doing it, or of deciding by the policy pack while it is open; "
+        "null where nothing is owed.",
     ]
     overdue: Annotated[bool, "Whether that day is over (UTC) and it is not settled."]
     planned_by: Annotated[int | None, "The decision, by its position."]
@@ -289,7 +286,7 @@ def project(event: ResearchEvent, entry: Entry, write: Writes) -> None:
 def consent_withdrawn(event: ConsentWithdrawn, entry: Entry, write: Writes) -> None:
     write(
         WITHDREW, entry.study, entry.position, event.participant,
-        list(dict.fromkeys(event.permissions)), event.scope, event.code_sha256 is not None,
+        list(dict.fromkeys(touches(event))), event.scope, event.code_sha256 is not None,
         entry.occurred_at, entry.recorded_at, entry.actor, event.words,
     )  # fmt: skip
 
@@ -297,8 +294,9 @@ def consent_withdrawn(event: ConsentWithdrawn, entry: Entry, write: Writes) -> N
 @project.register
 def consent_given(event: ConsentGiven, entry: Entry, write: Writes) -> None:
     write(
-        GAVE, entry.study, event.participant, entry.position, event.permissions, entry.occurred_at
-    )
+        GAVE, entry.study, event.participant, entry.position, event.permissions, event.signed_on,
+        entry.occurred_at,
+    )  # fmt: skip
 
 
 @project.register
@@ -323,7 +321,7 @@ def cycle_closed(event: CycleClosed, entry: Entry, write: Writes) -> None:
 
 @project.register
 def disposition_planned(event: DispositionPlanned, entry: Entry, write: Writes) -> None:
-    held([event.participant], event.item, HeldKind.OTHER, entry, write)
+    named([event.participant], event.item, HeldKind.OTHER, entry, write)
     write(
         STEPPED, entry.study, entry.position, event.participant, event.item, entry.occurred_at,
         event.disposition, event.due, event.why, None, None,
@@ -332,61 +330,21 @@ def disposition_planned(event: DispositionPlanned, entry: Entry, write: Writes) 
 
 @project.register
 def disposition_completed(event: DispositionCompleted, entry: Entry, write: Writes) -> None:
-    held([event.participant], event.item, HeldKind.OTHER, entry, write)
+    named([event.participant], event.item, HeldKind.OTHER, entry, write)
     write(
         STEPPED, entry.study, entry.position, event.participant, event.item, entry.occurred_at,
         None, None, None, event.proof_sha256, event.proof,
     )  # fmt: skip
 
 
-def names_participants(event: ResearchEvent, entry: Entry, write: Writes) -> None:
-    kind, called, by, needed = NAMING[type(event)]
-    item = f"{called}:{getattr(event, called)}"
-    held(getattr(event, by), item, kind, entry, write, needed(event))
+def holds(event: ResearchEvent, entry: Entry, write: Writes) -> None:
+    item, kind = item_of(event, entry.position), type(event).HELD
+    if item and kind:
+        named(held_of(event), item, kind, entry, write, event.permissions_needed, owed=True)
 
 
-def none_needed(event: ResearchEvent) -> tuple[Permission, ...]:
-    return ()
-
-
-def to_record(event: MediaCaptured | TranscriptMade) -> tuple[Permission, ...]:
-    return (TO_RECORD[event.kind],)
-
-
-def just(permission: Permission) -> Callable[[ResearchEvent], tuple[Permission, ...]]:
-    return lambda event: (permission,)
-
-
-# What holds data of those it names: its kind, the fields of its name and of theirs, and the
-# permissions it needed.
-NAMING: dict[type[ResearchEvent], tuple[HeldKind, str, str, Callable[[Any], Iterable[str]]]] = {
-    WorkshopHeld: (HeldKind.WORKSHOP, "workshop", "participants", just(Permission.WORKSHOP)),
-    InterviewHeld: (HeldKind.INTERVIEW, "session", "participants", just(Permission.INTERVIEW)),
-    FocusGroupHeld: (
-        HeldKind.FOCUS_GROUP, "session", "participants", just(Permission.FOCUS_GROUP)
-    ),
-    ObservationMade: (
-        HeldKind.OBSERVATION, "session", "participants", just(Permission.OBSERVATION)
-    ),
-    MediaCaptured: (HeldKind.MEDIA, "media", "participants", to_record),
-    TranscriptMade: (HeldKind.TRANSCRIPT, "transcript", "participants", to_record),
-    StoryCollected: (HeldKind.STORY, "story", "participants", just(Permission.INTERVIEW)),
-    ReflectionRecorded: (
-        HeldKind.REFLECTION, "reflection", "participants", just(Permission.WORKSHOP)
-    ),
-    OutcomeHarvested: (HeldKind.OUTCOME, "outcome", "participants", none_needed),
-    ConcernStated: (HeldKind.CONCERN, "concern", "participants", none_needed),
-    AssetMapped: (HeldKind.ASSET, "asset", "offered_by", none_needed),
-    PriorityProposed: (HeldKind.PRIORITY, "priority", "proposed_by", none_needed),
-}  # fmt: skip
-for each in NAMING:
-    project.register(each, names_participants)
-
-
-@project.register
-def quotation_released(event: QuotationReleased, entry: Entry, write: Writes) -> None:
-    item, needed = f"quotation:{event.quotation}", [event.permission]
-    held([event.participant], item, HeldKind.QUOTATION, entry, write, needed)
+for each in holding_types():
+    project.register(each, holds)
 
 
 @project.register
@@ -410,9 +368,9 @@ def findings_shared(event: FindingsShared, entry: Entry, write: Writes) -> None:
 
 @project.register
 def archive_deposited(event: ArchiveDeposited, entry: Entry, write: Writes) -> None:
-    item, findings = f"event:{entry.position}", [f"finding:{each}" for each in event.findings]
-    held(event.participants, item, HeldKind.DEPOSIT, entry, write, [Permission.ARCHIVE])
-    rests_on(findings, item, HeldKind.DEPOSIT, entry, write)
+    holds(event, entry, write)
+    findings = [f"finding:{each}" for each in event.findings]
+    rests_on(findings, f"event:{entry.position}", HeldKind.DEPOSIT, entry, write)
 
 
 @project.register
@@ -425,28 +383,31 @@ def priorities_merged(event: PrioritiesMerged, entry: Entry, write: Writes) -> N
 def action_planned(event: ActionPlanned, entry: Entry, write: Writes) -> None:
     item = f"action:{event.action}"
     if event.owner.participant is not None:
-        held([event.owner.participant], item, HeldKind.ACTION, entry, write)
+        named([event.owner.participant], item, HeldKind.ACTION, entry, write)
     if event.priority is not None:
         rests_on([f"priority:{event.priority}"], item, HeldKind.ACTION, entry, write)
 
 
-def held(
+def named(
     participants: Iterable[str],
     item: str,
     kind: HeldKind,
     entry: Entry,
     write: Writes,
     needed: Iterable[str] = (),
+    *,
+    owed: bool = False,
 ) -> None:
     """It names these participants."""
     if names := list(participants):
-        write(NAMES, entry.study, names, item, kind, *_known_by(entry), list(needed))
+        known_by = _known_by(entry)
+        write(NAMES, entry.study, names, item, kind, *known_by, list(needed), owed)
 
 
 def rests_on(items: list[str], item: str, kind: HeldKind, entry: Entry, write: Writes) -> None:
     """It concerns whoever those other items name; they are on record before it."""
     if items:
-        write(RESTS_ON, entry.study, items, item, kind, *_known_by(entry), [])
+        write(RESTS_ON, entry.study, items, item, kind, *_known_by(entry), [], False)
 
 
 def _known_by(entry: Entry) -> tuple[object, ...]:
@@ -489,9 +450,10 @@ async def dispositions(
 ) -> Page[HeldItem]:
     """Everything held of participants who withdrew, and what becomes of it.
 
-    Findings and publications are there by way of what they rest on, plans while their cycle is
-    open. A withdrawal touches all that is held by then, and later what needed the same permissions,
-    until the participant consents anew.
+    A withdrawal opens all that is held by then, and later what needed the same permissions, until
+    the participant consents to them anew. Findings, publications and (while their cycle is open)
+    plans that rest on it are there too, as touched. What is open or planned is what question 10 of
+    the ethics audit finds.
     """
     filters = {
         "study =": study, "participant =": participant, "withdrawal =": withdrawal,

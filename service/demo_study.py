@@ -13,6 +13,7 @@ from domain.corrections import Corrected
 from domain.oversight import FindingRaised
 from domain.receipts import ReceiptIssued
 from domain.vocabulary import ResearchEvent
+from domain.withdrawal import DispositionPlanned
 from service.demo.co_op import CO_OP
 from service.demo.committee import COMMITTEE
 from service.demo.consents_kept import CONSENTS_KEPT
@@ -91,22 +92,26 @@ def _placed(each: Told, earlier: list[Told]) -> ResearchEvent:
     """With the position of the event that it points to, as every proposal makes one event."""
     match each.event:
         case Corrected(event_type=topic, subject=subject):
-            return structs.replace(each.event, corrects=_position(topic, subject, earlier))
+            return structs.replace(each.event, corrects=_position(topic, subject, earlier=earlier))
         case ReceiptIssued(participant=participant):
-            consent = _position("ConsentGiven", f"participant:{participant}", earlier)
+            consent = _position("ConsentGiven", f"participant:{participant}", earlier=earlier)
             return structs.replace(each.event, consent=consent)
         case FindingRaised() if each.rests_on:
-            topic, _, subject = each.rests_on.partition(" ")
-            return structs.replace(each.event, positions=(_position(topic, subject, earlier),))
+            return structs.replace(
+                each.event, positions=(_position(*each.rests_on.split(), earlier=earlier),)
+            )
+        case DispositionPlanned() if each.rests_on:
+            item = f"event:{_position(*each.rests_on.split(), earlier=earlier)}"
+            return structs.replace(each.event, item=item)
     return each.event
 
 
-def _position(topic: str, subject: str, earlier: list[Told]) -> int:
-    """Where the first event of that type about that subject stands."""
+def _position(topic: str, *about: str, earlier: list[Told]) -> int:
+    """Where the first event of that type about all of that stands."""
     return next(
         position
         for position, told in enumerate(earlier, start=1)
-        if topic == told.event.TOPIC and subject in told.event.tags
+        if topic == told.event.TOPIC and set(about) <= set(told.event.tags)
     )
 
 

@@ -5,7 +5,6 @@ once by the other pack alone. Only what a pack decides is asked: clocks, disposi
 late entries and consents that run out.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -15,9 +14,11 @@ from msgspec import structs
 
 from domain.corrections import Corrected
 from domain.ethics import OpinionGiven
+from domain.held_items import held_of, item_of
 from domain.oversight import Severity
 from domain.policy_packs import PolicyPack
 from domain.vocabulary import Entry, Heard
+from domain.withdrawal import DispositionCompleted, DispositionPlanned
 from projections.audit_acts import TURNING, people_in
 from projections.audit_answers import QUESTIONS, AuditVerdict
 from projections.audit_clocks import of_conditions, of_item, of_safety
@@ -30,7 +31,6 @@ from projections.audit_facts import (
     Found,
     bears_on,
     by_subject,
-    item_of,
 )
 from projections.audit_settling import of_the_study
 from projections.entries import entries, head_of
@@ -125,7 +125,7 @@ def compare(study: str, told: Sequence[Entry], then: PolicyPack, at: datetime) -
 def _findings(told: Sequence[Entry], facts: Facts) -> Iterable[Found]:
     """Everything that a pack decides, over all of the field's time."""
     known = told[-1].position if told else 0
-    people: dict[str, dict[str, list[Heard]]] = defaultdict(lambda: defaultdict(list))
+    people: dict[str, dict[str, list[Heard]]] = {}  # what is held of each, by item
     for entry in told:
         kind, event = type(entry.event), entry.event
         if kind in CLOCKED:
@@ -136,10 +136,12 @@ def _findings(told: Sequence[Entry], facts: Facts) -> Iterable[Found]:
             captures = [e for e in told if type(e.event) in CAPTURES and e.occurred_at >= since]
             yield from of_conditions(event.opinion, captures, facts, known)
         for tag in people_in(event):
-            name = tag.partition(":")[2]
-            items = people[name]
-            if item := item_of(event):
-                items[item].append(entry)
+            people.setdefault(tag.partition(":")[2], {})
+        if item := item_of(event, entry.position):
+            for name in held_of(event):
+                people.setdefault(name, {}).setdefault(item, []).append(entry)
+        if isinstance(event, DispositionPlanned | DispositionCompleted):
+            people.setdefault(event.participant, {}).setdefault(event.item, [])
         yield from _late(entry, facts)
     yield from of_the_study(STUDY, facts, known)
     for name, items in people.items():

@@ -20,13 +20,12 @@ from domain.consent_states import (
     turning_types,
 )
 from domain.erased_subjects import SubjectErased
+from domain.held_items import held_of, holding_types
 from domain.membership import StudyOpened
 from domain.modifications import ModificationDecided
 from domain.permissions import Permission
-from domain.sharing import QuotationReleased
-from domain.vocabulary import Heard, ResearchEvent
+from domain.vocabulary import Heard, HeldKind, ResearchEvent
 from domain.withdrawal import ConsentWithdrawn
-from projections.withdrawals import NAMING, HeldKind
 from service.research_record import ResearchRecord
 
 KINDS = {
@@ -42,7 +41,12 @@ KINDS = {
     HeldKind.CONCERN: ("concern you stated", "concerns you stated"),
     HeldKind.ASSET: ("thing you offered", "things you offered"),
     HeldKind.PRIORITY: ("priority you proposed", "priorities you proposed"),
+    HeldKind.CONTRIBUTION: ("other thing you said or did", "other things you said or did"),
     HeldKind.QUOTATION: ("quotation of you", "quotations of you"),
+    HeldKind.DEPOSIT: (
+        "deposit in an archive with you in it",
+        "deposits in an archive with you in them",
+    ),
 }
 STATES = {
     ConsentState.REQUESTED: "you were asked, and have not answered",
@@ -53,10 +57,6 @@ STATES = {
     ConsentState.INVALIDATED: "it turned out not to count",
     ConsentState.RECONSENT_REQUIRED: "you have to be asked again",
     ConsentState.SUSPENDED: "it rests for the time being",
-}
-NAMES: dict[type[ResearchEvent], HeldKind] = {
-    **{event: kind for event, (kind, *_) in NAMING.items()},
-    QuotationReleased: HeldKind.QUOTATION,
 }
 
 
@@ -99,12 +99,12 @@ async def what_is_held(record: ResearchRecord, study: str, participant: str) -> 
         [
             Selector(types=list(turning_types()), tags=about),
             Selector(types=[ModificationDecided], tags=[]),
-            Selector(types=[*NAMES, SubjectErased], tags=about),
+            Selector(types=[*holding_types(), SubjectErased], tags=about),
             Selector(types=[StudyOpened], tags=[]),
         ],
     )
     opened = next((each.event for each in told if isinstance(each.event, StudyOpened)), None)
-    counted = Counter(NAMES[type(each.event)] for each in told if type(each.event) in NAMES)
+    counted = Counter(type(each.event).HELD for each in told if participant in held_of(each.event))
     return Mine(
         study=study,
         title=opened.title if opened else study,

@@ -141,23 +141,30 @@ def after_withdrawal(study: Planted) -> None:
         return person, withdraw(study, "2024-12-10", person, *permissions, scope=scope)
 
     contact, access, use = WithdrawalScope
-    # Captured: a minute after, and a month; by a form that had been signed before.
+    # Captured: a minute after, and a month; by a form that had been signed before. What becomes of
+    # it is to be decided as well, which question 10 finds.
     person, line = gone(WORKSHOP, scope=access)
     for at in ("2024-12-10 10:01", "2025-01-10"):
-        study.expect(9, f"participant:{person}", line, study.workshop(at, person))
+        held = study.workshop(at, person)
+        study.expect(9, f"participant:{person}", line, held)
+        decided(study, held, line, None, due="2025-01-09")
     person, line = gone(INTERVIEW, scope=access)
     stale = study.consent("2024-12-11", person, INTERVIEW, signed_on=date(2024, 12, 9))
     study.expect(4, f"participant:{person}", stale, severity=ATTENTION)
-    study.expect(9, f"participant:{person}", line, study.interview("2024-12-12", person))
+    held = study.interview("2024-12-12", person)
+    study.expect(9, f"participant:{person}", line, held)
+    decided(study, held, line, None, due="2025-01-09")
     # Used: quoted, and archived; these were no longer allowed, which question 14 finds as well.
     person, line = gone(ANONYMOUS, scope=access)
     used = quoted(study, "2024-12-20", person)
     for question in (9, 14):
         study.expect(question, f"participant:{person}", line, used)
+    decided(study, used, line, None, due="2025-01-09")
     person, line = gone(ARCHIVE, scope=use)
     used = archived(study, "2024-12-20", person)
     for question in (9, 14):
         study.expect(question, f"participant:{person}", line, used)
+    decided(study, used, line, None, due="2025-01-09")
     # No further use of anything, though this permission had not been named.
     person, line = gone(WORKSHOP, scope=use)
     used = quoted(study, "2024-12-20", person)
@@ -228,6 +235,7 @@ def payments(study: Planted, changed: dict[str, Line]) -> None:
     line = paid("2025-03-26", person, to=person)
     for question in (9, 11):
         study.expect(question, f"participant:{person}", gone, line)
+    decided(study, line, gone, None, due="2025-04-24")
     # Consented to be interviewed, and was paid for a workshop.
     person = study.newcomer("2025-03-24", INTERVIEW)
     line = paid("2025-03-26", person, to=person)

@@ -20,6 +20,7 @@ from domain.consent_lapses import (
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
 from domain.recordings import MediaCaptured, MediaKind
+from tests.planted_duties import decided as to_decide
 from tests.planted_duties import withdraw
 from tests.planted_history import DIGEST
 from tests.planted_study import ATTENTION, FORM_1, SHEET_1, Line, Planted
@@ -253,6 +254,7 @@ def changed_answers(study: Planted) -> None:
     study.expect(12, f"participant:{person}", first, gone, severity=ATTENTION)
     held = study.interview("2025-01-30", person)
     study.expect(9, f"participant:{person}", gone, held)
+    to_decide(study, held, gone, None, due="2025-02-19")
 
     # Innocent: exactly a week, and a day less.
     person = study.enrol("2025-01-06")

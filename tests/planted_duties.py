@@ -14,6 +14,7 @@ from domain.safety import (
     DeviationReported,
     UrgentSafetyMeasureTaken,
 )
+from domain.sharing import ArchiveDeposited
 from domain.vocabulary import ResearchEvent
 from domain.withdrawal import (
     ConsentWithdrawn,
@@ -122,7 +123,8 @@ def decided(
     study: Planted, held: Line, gone: Line, planned: Line | None, *, due: str = "2025-06-19"
 ) -> None:
     """Question 10: until it is decided what becomes of it; once the days are over, a breach."""
-    item, proof, last = item_of(held), (held, gone), over(due)
+    named = not isinstance(held.event, ArchiveDeposited)  # a deposit has no name of its own
+    item, proof, last = item_of(held) if named else held, (held, gone), over(due)
     study.expect_until(planned, 10, item, *proof, severity=ATTENTION, until=last)
     study.expect_until(planned, 10, item, *proof, since=last)
 

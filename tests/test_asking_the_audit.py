@@ -91,8 +91,8 @@ def test_one_query_answers_all_twenty_with_the_events_that_prove_it(database: Da
     (left,) = audit["unreportedWithdrawals"]["findings"]
     assert [on_record[each["position"]][0] for each in left["events"]] == ["ConsentWithdrawn"]
     kept = audit["dispositions"]
-    assert (kept["verdict"], kept["count"]) == ("ATTENTION", 2)
-    assert kept["clock"] == {"due": "2026-05-31", "daysLeft": 21, "subject": "session:i-1"}
+    assert (kept["verdict"], kept["count"]) == ("ATTENTION", 3)
+    assert kept["clock"] == {"due": "2026-05-31", "daysLeft": 21, "subject": "priority:road"}
     assert audit["consentBeforeProcedure"]["verdict"] == "CLEAR"
     assert audit["paymentsWithoutConsent"]["verdict"] == "NOT_APPLICABLE"
 
@@ -291,6 +291,7 @@ def test_what_asks_for_attention_is_asked_over_http_what_is_due_first_before_oth
         assert refused[0]["extensions"]["code"] == "ROLE_INSUFFICIENT"
     assert {each["kind"] for each in asks} == {"DISPOSITION_OPEN"}
     assert [(each["subject"], each["due"], each["overdue"]) for each in asks] == [
+        ("priority:road", "2026-05-31", True),
         ("session:i-1", "2026-05-31", True),
         ("workshop:w-1", "2026-05-31", True),
     ]

@@ -56,7 +56,9 @@ from domain.payments import Payment
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
 from domain.policy_packs import PolicyAdopted
+from domain.priorities import DissentRecorded
 from domain.readings import IdentifiableDataRead, Reading
+from domain.reconnaissance import ConcernStated
 from domain.recordings import MediaCaptured, MediaKind, MemberCheckSent, Transcriber, TranscriptMade
 from domain.safety import AdverseEventReported, UrgentSafetyMeasureTaken
 from domain.sharing import Access, ArchiveDeposited, Author, AuthorshipAgreed, CreditRole
@@ -193,6 +195,15 @@ MAY_HAPPEN: tuple[ResearchEvent, ...] = (
         due=date(2026, 3, 18),
     ),
     DispositionCompleted(participant=P, item="workshop:w-1"),
+    DispositionPlanned(
+        participant=P, item="workshop:w-1", disposition=Disposition.QUARANTINE,
+        due=date(2026, 4, 2),
+    ),
+    DispositionPlanned(
+        participant=P, item="paper:1", disposition=Disposition.ERASE, due=date(2026, 3, 30)
+    ),
+    ConcernStated(concern="c-1", title="Wells", participants=(P, Q), words="Dry."),
+    DissentRecorded(cycle="c-1", participants=(Q,), words="No."),
     ReportFiled(report="r-1", kind=ReportKind.WITHDRAWALS, about=(f"participant:{P}",)),
     ReportFiled(report="r-2", kind=ReportKind.ADVERSE_EVENT, about=("adverse_event:a-1",)),
     ReportFiled(report="r-3", kind=ReportKind.PROGRESS),

@@ -21,6 +21,7 @@ from domain.fieldwork import HoldInterview, InterviewHeld, PlaceKind
 from domain.membership import MemberJoined, Role
 from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
+from domain.priorities import DissentRecorded
 from domain.receipts import ReceiptIssued
 from domain.recordings import (
     MediaCaptured,
@@ -255,6 +256,17 @@ def test_only_what_is_on_record_and_holds_something_of_them_is_disposed_of() -> 
     photo = structs.replace(media, media="m-2", kind=MediaKind.PHOTO, participants=("p-2",))
     of_another = structs.replace(erase, item="media:m-2")
     given(*held, photo).when(PlanDisposition, of_another).then_refused("not_in_item")
+
+
+def test_what_has_no_name_of_its_own_is_disposed_of_by_its_place_on_record() -> None:
+    dissent = DissentRecorded(cycle="c-1", words="Not this.", participants=("p-1",))
+    history = [*held, dissent]
+    place = len(history) + 1  # the study was opened first
+    theirs = structs.replace(erase, item=f"event:{place}")
+    given(*history).when(PlanDisposition, theirs).then(theirs)
+    for other in (place - 1, place + 1):  # a withdrawal, and nothing
+        elsewhere = structs.replace(erase, item=f"event:{other}")
+        given(*history).when(PlanDisposition, elsewhere).then_refused("not_in_item")
 
 
 def test_a_plan_may_be_replaced_until_it_is_done_and_made_anew_afterwards() -> None:

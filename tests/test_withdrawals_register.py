@@ -1,7 +1,7 @@
 """Withdrawals: what each touches, what becomes of it by when, and whether the committee knows."""
 
 import asyncio
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from asyncpg import Connection
@@ -25,6 +25,7 @@ from domain.sharing import (
     Outlet,
     QuotationReleased,
 )
+from domain.vocabulary import HeldKind
 from domain.withdrawal import (
     ConsentWithdrawn,
     Disposition,
@@ -37,7 +38,6 @@ from projections.paging import Window
 from projections.withdrawals import (
     DispositionState,
     HeldItem,
-    HeldKind,
     Withdrawal,
     dispositions,
     withdrawals,
@@ -186,9 +186,10 @@ def test_everything_held_that_names_the_participant_is_touched(database: Databas
         ("quotation:q-1", HeldKind.QUOTATION, 9),
         ("event:10", HeldKind.DEPOSIT, 10),
     ]
-    assert {(each.participant, each.withdrawal, each.state) for each in rows} == {
-        ("p-1", 11, DispositionState.OPEN)
-    }
+    assert {(each.participant, each.withdrawal) for each in rows} == {("p-1", 11)}
+    touched_only = {each.item: each.due for each in rows if each.state is DispositionState.TOUCHED}
+    assert touched_only == {"finding:f-1": None, "event:8": None}  # they hold nothing of theirs
+    assert {each.state for each in rows if each.item not in touched_only} == {DispositionState.OPEN}
     assert {each.cycle for each in rows[:2]} == {"c-1"}
 
 
@@ -216,6 +217,9 @@ def test_plans_that_rest_on_the_participant_are_touched_while_their_cycle_is_ope
     assert [each.item for each in rows] == [
         "priority:cafe", "priority:kitchen", "action:a-1", "action:a-2",
     ]  # fmt: skip
+    cafe, *plans = rows
+    assert cafe.state is DispositionState.OPEN  # their own words, whatever became of the cycle
+    assert {each.state for each in plans} == {DispositionState.TOUCHED}
 
 
 def test_a_disposition_is_due_by_the_policy_pack_until_it_is_planned(database: Database) -> None:
@@ -232,7 +236,7 @@ def test_a_disposition_is_due_by_the_policy_pack_until_it_is_planned(database: D
         async with followed(database, *history) as db:
             session, media, transcript = await touched(db, withdrawal=5)
             assert (session.state, session.disposition) == (DispositionState.OPEN, None)
-            assert (session.due - date(2026, 3, 1)).days == days
+            assert session.due == date(2026, 3, 1) + timedelta(days)
             assert session.overdue
             assert (media.state, media.due) == (DispositionState.PLANNED, date(2026, 3, 20))
             assert (media.disposition, media.planned_by) == (Disposition.ERASE, 6)
@@ -253,7 +257,7 @@ def test_the_pack_that_the_study_went_by_on_the_day_sets_the_term(database: Data
         on("2026-03-01", withdrew()),
     )
     item = items_after(database, *history)[0]
-    assert (item.due - date(2026, 3, 1)).days == policy_pack("university-2026").disposition
+    assert item.due == date(2026, 3, 1) + timedelta(policy_pack("university-2026").disposition)
 
 
 def test_what_was_decided_is_closed_with_its_proof_and_opened_by_a_later_decision(

@@ -39,10 +39,15 @@ def receipt(when: str, by: str, participant: str) -> Told:
 def planned(
     when: str, participant: str, disposition: Disposition, due: date, *items: str
 ) -> list[Told]:
-    """What the data steward decided about what is held of somebody who withdrew."""
+    """What the data steward decided about what is held of somebody who withdrew.
+
+    What has no name of its own is told by its event's type, and what that is about besides them.
+    """
     return [
         Told(when, "sol", DispositionPlanned(
-            participant=participant, item=item, disposition=disposition, due=due))
+            participant=participant, item="event:1" if " " in item else item,
+            disposition=disposition, due=due),
+            rests_on=f"{item} participant:{participant}" if " " in item else None)
         for item in items
     ]  # fmt: skip
 
@@ -94,10 +99,17 @@ HELD = tuple(chain(
             "workshop:w-02", "session:f-01"),
     planned("2026-02-09 10:00", "P-07", Disposition.RETAIN_PSEUDONYMISED, date(2026, 3, 5),
             "workshop:w-01", "workshop:w-02", "workshop:w-03", "workshop:w-04", "workshop:w-08",
-            "session:i-04", "transcript:t-03"),
+            "session:i-04", "transcript:t-03", "concern:children", "priority:children-welcome",
+            "reflection:r-03"),
+    planned("2026-02-09 10:05", "P-07", Disposition.RETAIN_PSEUDONYMISED, date(2026, 3, 5),
+            "GroundRulesAgreed participant:P-07", "FedBackToParticipants participant:P-07",
+            "PowerRated cycle:evenings", "PowerRated cycle:waiting", "PlanRatified cycle:evenings",
+            "ActionImplemented action:train-listeners", "ActionImplemented action:open-kitchen",
+            "MemberCheckReturned transcript:t-03"),
     planned("2026-02-09 10:10", "P-07", Disposition.QUARANTINE, date(2026, 3, 5), "media:m-05"),
     planned("2026-04-21 10:00", "P-26", Disposition.RETAIN_PSEUDONYMISED, date(2026, 5, 15),
-            "workshop:w-02", "session:f-02"),
+            "workshop:w-02", "session:f-02", "concern:buses", "asset:video-makers",
+            "DissentRecorded cycle:evenings"),
     planned("2026-08-26 10:00", "P-30", Disposition.ERASE, date(2026, 9, 18), "workshop:w-14"),
     planned("2026-08-26 10:10", "P-30", Disposition.ERASE, date(2026, 12, 18), "session:f-04"),
     (

@@ -35,7 +35,9 @@ class Told(NamedTuple):
     reason: str | None = None
     on_behalf_of: str | None = None
     channel: Channel = Channel.API
-    rests_on: str | None = None  # what an audit's finding points to: "ObservationMade session:o-03"
+    # what an audit's finding, or a disposition of what has no name of its own, points to: an event
+    # by its type and what it is about, "ObservationMade session:o-03"
+    rests_on: str | None = None
 
 
 def london(when: str) -> datetime:
