@@ -107,6 +107,7 @@ class Service:
                 for register, study, position, _ in stopped
             ],
             "not_sealed": self.seal.refusals(),
+            "not_as_sealed": self.seal.faults(),
         }
 
 
@@ -280,7 +281,8 @@ def live() -> dict[str, str]:
 async def ready(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
     """The database answers and every register follows; else 503, and what has stopped where.
 
-    `not_sealed` says of which studies the seal is refused, and why; they are served all the same.
+    `not_sealed` says of which studies the seal is refused, and why; `not_as_sealed`, which events
+    are not as they were sealed. These studies are served all the same.
     """
     healthy, state = await request.app.state.service.healthy()
     return Response(state, status_code=200 if healthy else 503)

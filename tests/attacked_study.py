@@ -29,6 +29,7 @@ from service.sealing import asking_witnesses, verify
 from service.sealing.bundled_study import bundle_of_study
 from service.sealing.cosignatures import Cosignatures
 from service.sealing.log_keys import LogKeys
+from service.sealing.rereading import Fault, Rereading
 from service.sealing.sealer import Sealer
 from service.sealing.witness import Witness, witness_application
 from service.settings import Settings
@@ -93,6 +94,12 @@ class Victim:
             cosignatures = Cosignatures(self.pool, Bell(), sealer, origin, [self.witness])
             await cosignatures.ask_about_all(self.witness)
         return {type(refusal).__name__ for refusal in sealer.refusals.values()}
+
+    async def reread(self) -> list[Fault]:
+        """What the service finds that reads all of it again."""
+        rereading = Rereading(self.pool, self.keys, origin)
+        await rereading.pass_over(STUDY, self.keys.last_signed(ORIGIN))
+        return rereading.faults.get(STUDY, [])
 
     async def bundle(self) -> bytes:
         """The bundle that a committee gets. Raises `NothingSealed`."""

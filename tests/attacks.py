@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 
+from domain.vocabulary import tag_hash
 from service.demo_study import STUDY
 from service.sealing.leaves import PUBLIC, commitment, in_leaf, public_part
 
@@ -192,13 +193,16 @@ async def erased_unasked(db: asyncpg.Connection) -> Touched:
     """Everything sealed about somebody is gone, and an erasure put in that nobody asked for."""
     (end,) = await _put_in(db, uuid4())
     await db.execute(
-        f"update {EVENT} set type = 'SubjectErased', payload = $1 where position = $2",
+        f"update {EVENT} set type = 'SubjectErased', schema = 1, payload = $1 where position = $2",
         b'{"ground":"consent_withdrawn","participant":"P-17"}', end,
     )  # fmt: skip
     leaf = await db.fetchval(f"select leaf from {EVENT} where position = $1", end)
     await _set_leaf(db, end, [*leaf.decode().split("\n")[:-1], "erase participant:P-17", ""])
     await _rewrite(db, end, {3: "SubjectErased/1"})
     await make_leaves_fit(db, [end])
+    await db.execute(
+        f"insert into {TAGS} values ($1, $2, $3)", STUDY, tag_hash("t:SubjectErased"), end
+    )
     await db.execute(f"delete from {PARTS} where 'participant:P-17' = any (subjects)")
     return []
 

@@ -215,3 +215,25 @@ def test_a_seal_that_is_refused_is_told_at_health_and_the_study_is_served(
     assert ana.ask(f'{{ receipt(study: "maize", position: {after}) {{ leaf }} }}') == {
         "receipt": None
     }
+
+
+def test_an_old_event_that_was_changed_is_told_at_health_and_on_the_pages(
+    service: Service, as_administrator: Callable[[str], None]
+) -> None:
+    ana = service.as_("ana")
+    prepare(ana)
+    sealed_through(ana, 2)
+    assert ana.http.get("/health/ready").json()["not_as_sealed"] == []
+    as_administrator("update record.event set payload = '{}' where position = 2")
+    give_up = time.monotonic() + 30
+    while not (told := ana.http.get("/health/ready").json()["not_as_sealed"]):
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    [fault] = told
+    assert (fault["fault"], fault["study"], fault["position"]) == ("CONTENT", "maize", 2)
+    assert fault["message"].startswith(f"Event 2, {fault['type']} {fault['event_id']}: its payload")
+    assert f"not as it was sealed.</b> {fault['message']}" in ana.http.get("/s/maize").text
+    # It is sealed on: what comes after is as safe as before.
+    after = ana.record("openCycle", "2026-02-03T09:00Z", cycle="c-4", title="T", question="Q?")
+    sealed_through(ana, after)
+    assert ana.http.get("/health/ready").json()["not_sealed"] == []

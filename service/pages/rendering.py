@@ -86,7 +86,7 @@ def rendered(
 # What the layout shows on the pages of no study.
 OUTSIDE: dict[str, Any] = {
     "study": None, "member": "", "role": None, "navigation": (), "position": None,
-    "frame_seal": None, "frame_unsealed": None,
+    "frame_seal": None, "frame_unsealed": None, "frame_altered": (),
 }  # fmt: skip
 
 

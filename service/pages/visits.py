@@ -123,13 +123,19 @@ class Visit:
         return rendered(
             self.request, template, status, title=title, visit=self, study=self.study,
             member=self.asker.member, role=self.role, navigation=links, position=self.position,
-            frame_seal=self.seal, frame_unsealed=self._refusal(), **context,
+            frame_seal=self.seal, frame_unsealed=self._refusal(),
+            frame_altered=self._faults(), **context,
         )  # fmt: skip
 
     def _refusal(self) -> str | None:
         """Why the record is not sealed any more, where this process has refused to."""
         refusals = self.asker.seal.refusals()
         return next((e["message"] for e in refusals if e["study"] == self.study.study), None)
+
+    def _faults(self) -> list[str]:
+        """What of the record is not as it was sealed, where this process re-reads it."""
+        faults = self.asker.seal.faults()
+        return [each["message"] for each in faults if each["study"] == self.study.study]
 
 
 def study_page(path: str) -> Callable[[Answer], HTTPRouteHandler]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import httpx
 from asyncpg import Pool
@@ -12,6 +13,7 @@ from service.database import open_pool
 from service.sealing.asking_witnesses import Witness
 from service.sealing.cosignatures import Cosignatures
 from service.sealing.log_keys import LogKeys
+from service.sealing.rereading import Rereading
 from service.sealing.sealer import SEALING, Sealer
 from service.sealing.signed_notes import VerifierKey
 from service.store import Store
@@ -26,9 +28,10 @@ class Seal:
         origin: Callable[[str], str],
         keys: LogKeys | None = None,
         sealer: Sealer | None = None,
+        rereading: Rereading | None = None,
     ) -> None:
         self.pool, self.origin = pool, origin
-        self._keys, self._sealer = keys, sealer
+        self._keys, self._sealer, self._rereading = keys, sealer, rereading
 
     def verifiers(self, study: str) -> list[VerifierKey]:
         """The keys that sign, or have signed, the study's checkpoints, if they are known here."""
@@ -42,6 +45,13 @@ class Seal:
             {"study": study, "refusal": type(refusal).__name__, "message": str(refusal)}
             for study, refusal in sorted(self._sealer.refusals.items())
         ]
+
+    def faults(self) -> list[dict[str, Any]]:
+        """What is not as it was sealed, so far as it has been re-read."""
+        if self._rereading is None:
+            return []
+        found = sorted(self._rereading.faults.items())
+        return [fault._asdict() for _, faults in found for fault in faults]
 
 
 @asynccontextmanager
@@ -66,9 +76,11 @@ async def sealing(store: Store, bell: Bell, origin: Callable[[str], str]) -> Asy
         ]
         sealer = Sealer(sealers, bell, keys, origin, witnesses)
         cosignatures = Cosignatures(sealers, bell, sealer, origin, witnesses)
+        rereading = Rereading(sealers, keys, origin)
         tasks = [
             asyncio.create_task(sealer.run(), name="sealer"),
             asyncio.create_task(cosignatures.run(), name="cosignatures"),
+            asyncio.create_task(rereading.run(), name="rereading"),
         ]
 
         async def stop() -> None:
@@ -77,4 +89,4 @@ async def sealing(store: Store, bell: Bell, origin: Callable[[str], str]) -> Asy
             await asyncio.gather(*tasks, return_exceptions=True)
 
         stack.push_async_callback(stop)
-        yield Seal(pool, origin, keys, sealer)
+        yield Seal(pool, origin, keys, sealer, rereading)

@@ -11,17 +11,18 @@ from cyclopts import App, Parameter
 from rich.box import SIMPLE
 from rich.table import Table
 
-from service.database import connect
+from service.database import connect, open_pool
 from service.sealing.asking_witnesses import UNFIT
 from service.sealing.checkpoints import require_head
 from service.sealing.cosignatures import KEEP
 from service.sealing.cosigning import Request
-from service.sealing.log_keys import OVERLAP, LogKeys
+from service.sealing.log_keys import NOTHING, OVERLAP, LogKeys
+from service.sealing.rereading import SHOWN, reread
 from service.sealing.signed_notes import Note
 from service.sealing.tree_on_record import Sealed, TreeDamaged, consistency, latest
 from service.settings import Settings
 from service.store import Store
-from service.terminal import Failure, console, new_file, with_store
+from service.terminal import Failure, console, new_file, progress, with_store
 
 seal = App(name="seal", help="The sealed record: its checkpoints, and the keys that sign them.")
 
@@ -79,6 +80,44 @@ def show(study: str, *, checkpoints: int = 10) -> None:
             )
 
     with_store(tell)
+
+
+@seal.command
+def check(study: str) -> None:
+    """Re-read all that is sealed of a study, and name the events that are not as they were sealed.
+
+    The service does the same all the time, slowly. The exit status is 1 if there are any.
+
+    Parameters
+    ----------
+    study
+        The study's identifier.
+    """
+
+    async def read(store: Store) -> None:
+        folder, origin = keys_of(store.settings), origin_of(store.settings, study)
+        known = (folder / "log_keys").exists()
+        head = LogKeys(folder).last_signed(origin) if known else NOTHING
+        if not head.size:
+            raise Failure(f"Nothing of a study {study} was sealed with the keys in {folder}.")
+        pool = await open_pool(store.service_url, 1, plan_cache_mode="force_generic_plan")
+        faults = 0
+        try:
+            with progress(f"{study}: events re-read") as report:
+                async for piece in reread(pool, study, head):
+                    for fault in piece.faults[: max(0, SHOWN - faults)]:
+                        _say(f"{fault.fault}: {fault.message}")
+                    faults += len(piece.faults)
+                    report(piece.through, head.size)
+        finally:
+            await pool.close()
+        if faults > SHOWN:
+            _say(f"and {faults - SHOWN:,} more")
+        if faults:
+            raise Failure(f"{origin}: not as it was sealed. deploy/verifying.md says what to do.")
+        _say(f"{origin}: all {head.size:,} sealed events are as they were sealed.")
+
+    with_store(read)
 
 
 @seal.command
