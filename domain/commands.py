@@ -1,7 +1,7 @@
 """Commands: each asks for one event to be recorded, if its conditions hold at that moment."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, ClassVar, Generic, TypeVar, get_args
@@ -24,6 +24,7 @@ from domain.vocabulary import (
     StudyId,
     Text,
     annotations_of,
+    is_blank,
     marked,
     parts_of,
     personal_fields,
@@ -213,9 +214,8 @@ def read_given(shape: type[S], given: dict[str, Any], *, derived: bool = False) 
     values = {}
     for name, hint in hints.items():
         if name in given:
-            if not _writable(given[name]):
-                message = f"{name} has a character that no text can hold (U+0000, or half a pair)."
-                faults.append(Reason(code="field_invalid", path=name, message=message))
+            if wrong := list(_wrong_texts(given[name], name)):
+                faults += wrong
                 continue
             try:
                 values[name] = msgspec.convert(given[name], hint, strict=False)
@@ -229,15 +229,25 @@ def read_given(shape: type[S], given: dict[str, Any], *, derived: bool = False) 
     return shape(**values)
 
 
-def _writable(value: Any) -> bool:
-    """Whether PostgreSQL and UTF-8 can hold every text in it."""
+def _wrong_texts(value: Any, path: str) -> Iterator[Reason]:
+    """A reason for each text in it that cannot be kept, or that nobody could see.
+
+    What is on record already is not asked: it stays readable as it is.
+    """
     if isinstance(value, str):
-        return UNWRITABLE.search(value) is None
-    if isinstance(value, dict):
-        return all(_writable(name) and _writable(part) for name, part in value.items())
-    if isinstance(value, (list, tuple)):
-        return all(map(_writable, value))
-    return True
+        if UNWRITABLE.search(value):
+            said = "A character in it can be in no text (U+0000, or half a pair); take it out."
+            yield Reason(code="field_invalid", path=path, message=f"{path}: {said}")
+        elif value and is_blank(value):
+            said = "Nothing in it can be seen; write something, or leave it out."
+            yield Reason(code="field_invalid", path=path, message=f"{path}: {said}")
+    elif isinstance(value, dict):
+        for name, part in value.items():
+            yield from _wrong_texts(name, path)
+            yield from _wrong_texts(part, f"{path}.{name}")
+    elif isinstance(value, (list, tuple)):
+        for n, part in enumerate(value):
+            yield from _wrong_texts(part, f"{path}.{n}")
 
 
 @cache

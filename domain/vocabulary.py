@@ -1,6 +1,7 @@
 """The words of the research record: identifiers, phases, personal fields, events, entries."""
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -29,6 +30,10 @@ M = TypeVar("M")
 
 WITHHELD = "[withheld]"  # stands where a personal text is not shown
 ERASED = "[erased]"  # stands where a personal text was, whose subject is erased
+# Control and format characters, marks with nothing to stand on, and separators; and what Unicode
+# calls letters and symbols and yet shows nothing: fillers of Hangul, and Braille without a dot.
+INVISIBLE = frozenset({"Cc", "Cf", "Mn", "Zl", "Zp", "Zs"})
+FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 
 
 class Identifies(NamedTuple):
@@ -294,6 +299,11 @@ def personal_fields(shape: type[Struct]) -> dict[str, Personal]:
 def tag_hash(tag: str) -> int:
     """64 bits of a stable hash of a tag; collisions are possible, so readers check the tags."""
     return int.from_bytes(hashlib.blake2b(tag.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing in the text can be seen."""
+    return all(unicodedata.category(each) in INVISIBLE or each in FILLERS for each in text)
 
 
 def marked(hint: Any, mark: type[M]) -> M | None:

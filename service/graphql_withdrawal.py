@@ -7,12 +7,12 @@ from graphql import FieldNode, OperationDefinitionNode, OperationType
 from strawberry.types import Info
 from strawberry.types.field import StrawberryField
 
-from domain.commands import Refused, read_given
+from domain.commands import Refused
 from domain.conditions import Reason
 from service.asking import Asker
 from service.graphql_mutations import RefusedAnswer, answered
 from service.graphql_types import comments_on, fields_given, input_type, object_type, plain
-from service.withdrawal_by_code import Asked, NotWithdrawn, Withdrawn
+from service.withdrawal_by_code import Asked, NotWithdrawn, Withdrawn, read_asked
 from service.withdrawal_in_words import in_plain_words
 
 NAME = "withdrawWithCode"
@@ -38,7 +38,7 @@ def withdraw_with_code() -> StrawberryField:
     async def withdraw(info: Info[Asker, None], input: Any) -> Any:
         asker = info.context
         try:
-            return await asker.withdrawals.withdraw(read_given(Asked, plain(input)), asker.address)
+            return await asker.withdrawals.withdraw(read_asked(plain(input)), asker.address)
         except Refused as refused:
             return answered(refused)
         except NotWithdrawn as fault:

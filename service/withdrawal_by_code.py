@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from time import monotonic
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 import msgspec
@@ -22,11 +22,11 @@ from eventsourcing.dcb.domain import Selector
 from msgspec import Meta, Struct
 from structlog.contextvars import get_contextvars
 
-from domain.commands import Occasion, Refused
+from domain.commands import Occasion, Refused, read_given
 from domain.consent import ConsentGiven
 from domain.permissions import Permission
 from domain.receipts import ReceiptIssued
-from domain.vocabulary import Channel, Heard, Text
+from domain.vocabulary import Channel, Heard, Text, is_blank
 from domain.withdrawal import ConsentWithdrawn, WithdrawalScope, WithdrawByCode
 from service.recorder import UNREACHABLE, RecordUnavailable
 from service.research_record import Crowded, Proposal, ResearchRecord
@@ -105,6 +105,14 @@ NOT_SHOWN = (
     "We could not look it up just now, and are sorry. Try again in a few minutes. To withdraw you "
     "need not wait for it."
 )
+
+
+def read_asked(given: dict[str, Any]) -> Asked:
+    """What is asked; words that say nothing keep nobody from withdrawing. Raises `Refused`."""
+    words = given.get("words")
+    if isinstance(words, str) and is_blank(words):
+        given = {name: value for name, value in given.items() if name != "words"}
+    return read_given(Asked, given)
 
 
 def new_code(study: str) -> str:

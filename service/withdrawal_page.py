@@ -22,7 +22,7 @@ from domain.commands import Refused, read_given
 from domain.consent_states import ConsentState
 from domain.withdrawal import WithdrawalScope
 from service.what_is_held import STATES, Mine
-from service.withdrawal_by_code import Asked, Known, NotWithdrawn, Withdrawals
+from service.withdrawal_by_code import Known, NotWithdrawn, Withdrawals, read_asked
 from service.withdrawal_in_words import PERMISSIONS, SCOPES, in_plain_words
 
 BODY_BYTES = 200_000  # 20,000 characters of words, percent-encoded
@@ -62,7 +62,7 @@ def withdrawal_routes() -> list[HTTPRouteHandler]:
         given: dict[str, Any] = {}
         try:
             given = await (_form(request) if kind == FORM else _json(request))
-            withdrawn = await door.withdraw(read_given(Asked, given), address)
+            withdrawn = await door.withdraw(read_asked(given), address)
         except Refused as refused:
             faults = {reason.path: reason.message for reason in refused.reasons}
             return _not_withdrawn(kind, given, 400, "field_invalid", list(faults.values()))

@@ -112,6 +112,24 @@ def test_bad_input_is_told_apart(service: Service) -> None:
     assert not_utf8.status_code == 400
 
 
+def test_a_title_of_blanks_is_refused(service: Service) -> None:
+    ana = service.as_("ana")
+    blank: dict[str, Any] = {"title": " ", "question": "\N{ZERO WIDTH SPACE}", "setting": "Here"}
+    answer = ana.send("openStudy", "2026-01-05T09:00Z", **blank)
+    said = "Nothing in it can be seen; write something, or leave it out."
+    assert [(r["code"], r["path"], r["message"]) for r in answer["reasons"]] == [
+        ("field_invalid", "title", f"title: {said}"),
+        ("field_invalid", "question", f"question: {said}"),
+    ]
+    prepare(ana)
+    wrong: dict[str, Any] = {
+        "corrects": 3, "eventType": "CycleOpened", "subject": "cycle:c-1", "why": "Misspelt.",
+        "standing": {"title": "  "},
+    }  # fmt: skip
+    (reason,) = ana.send("correct", "2026-02-01T09:00Z", **wrong)["reasons"]
+    assert (reason["code"], reason["path"]) == ("field_invalid", "standing.title")
+
+
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"])
 def test_a_moment_at_the_calendars_end_is_a_slip_of_the_pen(service: Service, at: str) -> None:
     ana = service.as_("ana")

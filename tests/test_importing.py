@@ -96,6 +96,7 @@ NESTED = b'{"command": "enrolParticipant", "input": ' + b'{"a":' * 5000 + b"1" +
         (GOOD.replace(b'"input"', b'"actor": "Ana Pereira", "input"'), "field_invalid"),
         (GOOD.replace(b'"participant": "p-1"', b'"group": "A"'), "field_missing"),
         (GOOD.replace(b'"p-1"', b'"p 1"'), "field_invalid"),
+        (GOOD.replace(b'"p-1"', b'"p-1", "name": " "'), "field_invalid"),
         (GOOD.replace(b'"p-1"', b'["p-1"]'), "field_invalid"),
         (GOOD.replace(b'"p-1"', b'"p-1", "colour": "red"'), "field_unknown"),
         (GOOD.replace(b"2026-01-08T09:00:00Z", b"2026-01-08T09:00:00"), "field_invalid"),

@@ -128,6 +128,13 @@ def test_everything_that_is_wrong_is_said_at_its_field_and_nothing_is_lost(
     assert 'value="Dry months"' in answer.text
 
 
+def test_a_text_in_which_nothing_can_be_seen_is_refused_at_its_field(service: Service) -> None:
+    blank = WORKSHOP | {"topic": "\N{ZERO WIDTH SPACE}"}
+    answer = sent(service.as_("fay"), "holdWorkshop", **blank)
+    said = "Topic: nothing in it can be seen; write something, or leave it out."
+    assert (answer.status_code, f'<a href="#topic">{said}' in answer.text) == (422, True)
+
+
 def test_a_refusal_of_the_record_is_said_in_its_words_and_can_be_corrected(
     service: Service,
 ) -> None:

@@ -110,6 +110,17 @@ def test_some_permissions_are_taken_back_in_the_participants_words(
     assert "words" not in on_record  # personal, so kept apart
 
 
+@pytest.mark.parametrize("words", ["", " \n", "\N{ZERO WIDTH SPACE}"], ids=ascii)
+def test_words_in_which_nothing_stands_keep_nobody_from_withdrawing(
+    service: Service, database: Database, words: str
+) -> None:
+    code = issue(service)
+    assert post(service, code=code, words=words).status_code == 200
+    assert press(service, code=code, words=words).status_code == 200
+    assert "You took back" in mutate(service, code=code, words=words)["message"]
+    assert len(withdrawals(database)) == 1
+
+
 @pytest.mark.parametrize(
     "typed",
     [

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from litestar.datastructures import FormMultiDict
 
 from domain.commands import Refused
-from domain.vocabulary import Channel
+from domain.vocabulary import Channel, is_blank
 from service.graphql_mutations import NOT_NOW
 from service.pages.visits import Visit
 from service.proposals import commands, proposal
@@ -41,7 +41,8 @@ class Filled:
         return [fault for faults in self.faults.values() for fault in faults]
 
     def text(self, name: str) -> str:
-        return "" if self.given is None else str(self.given.get(name, "")).strip()
+        text = "" if self.given is None else str(self.given.get(name, "")).strip()
+        return "" if is_blank(text) else text
 
     def all(self, name: str) -> list[str]:
         return [] if self.given is None else [str(each) for each in self.given.getall(name, [])]
