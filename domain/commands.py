@@ -24,6 +24,7 @@ from domain.vocabulary import (
     StudyId,
     Text,
     annotations_of,
+    in_camel_case,
     is_blank,
     marked,
     parts_of,
@@ -202,12 +203,17 @@ def given_fields(shape: type[Struct]) -> dict[str, Any]:
 def read_given(shape: type[S], given: dict[str, Any], *, derived: bool = False) -> S:
     """Make an event, or an occasion, of what was sent. Raises `Refused`: every fault at once.
 
+    Both `given` and the reasons' paths have Python's names, their messages those of clients.
     `derived` allows what is otherwise worked out from the record.
     """
     hints = annotations_of(shape) if derived else given_fields(shape)
     required = _required(shape)
     faults = [
-        Reason(code="field_unknown", path=name, message=f"There is no field {name}; remove it.")
+        Reason(
+            code="field_unknown",
+            path=name,
+            message=f"There is no field {in_camel_case(name)}; remove it.",
+        )
         for name in given
         if name not in hints
     ]
@@ -220,9 +226,9 @@ def read_given(shape: type[S], given: dict[str, Any], *, derived: bool = False) 
             try:
                 values[name] = msgspec.convert(given[name], hint, strict=False)
             except msgspec.ValidationError as fault:
-                faults.append(_fault(name, hint, str(fault)))
+                faults.append(invalid(name, hint, str(fault)))
         elif name in required:
-            message = f"{name} is missing; give it."
+            message = f"{in_camel_case(name)} is missing; give it."
             faults.append(Reason(code="field_missing", path=name, message=message))
     if faults:
         raise Refused(faults)
@@ -237,10 +243,10 @@ def _wrong_texts(value: Any, path: str) -> Iterator[Reason]:
     if isinstance(value, str):
         if UNWRITABLE.search(value):
             said = "A character in it can be in no text (U+0000, or half a pair); take it out."
-            yield Reason(code="field_invalid", path=path, message=f"{path}: {said}")
+            yield _invalid(path, said)
         elif value and is_blank(value):
             said = "Nothing in it can be seen; write something, or leave it out."
-            yield Reason(code="field_invalid", path=path, message=f"{path}: {said}")
+            yield _invalid(path, said)
     elif isinstance(value, dict):
         for name, part in value.items():
             yield from _wrong_texts(name, path)
@@ -255,11 +261,18 @@ def _required(shape: type[Struct]) -> frozenset[str]:
     return frozenset(field.name for field in structs.fields(shape) if field.required)
 
 
-def _fault(name: str, hint: Any, said: str) -> Reason:
-    """A field's fault in plain words: what was expected rather than its pattern."""
+def invalid(path: str, hint: Any, said: str) -> Reason:
+    """A value's fault in plain words: what was expected rather than its pattern.
+
+    `said` are msgspec's words for it.
+    """
     message, _, where = said.partition(" - at `$")
-    path = name + where.rstrip("`").replace("[", ".").replace("]", "")
+    path += where.rstrip("`").replace("[", ".").replace("]", "")
     if "matching regex" in message:
         described = [m.description for m in parts_of(hint) if isinstance(m, Meta) and m.description]
         message = " ".join(["It must be", *described]) if described else message
-    return Reason(code="field_invalid", path=path, message=f"{path}: {message}")
+    return _invalid(path, re.sub(r"`\w+`", lambda name: in_camel_case(name[0]), message))
+
+
+def _invalid(path: str, said: str) -> Reason:
+    return Reason(code="field_invalid", path=path, message=f"{in_camel_case(path)}: {said}")

@@ -100,7 +100,7 @@ def known(kind: str, subject: str, by: type[ResearchEvent], path: str = "") -> S
         subject,
         {by: True},
         code=f"{kind}_unknown",
-        message=f"No {kind} {subject} is on record in this study; record it first, "
+        message=f"No {_spoken(kind)} {subject} is on record in this study; record it first, "
         "or check the identifier.",
         path=path,
     )
@@ -114,9 +114,14 @@ def new(kind: str, subject: str, by: type[ResearchEvent], path: str = "") -> Sta
         {by: False},
         otherwise=True,
         code=f"{kind}_exists",
-        message=f"{kind.capitalize()} {subject} is already on record; choose another identifier.",
+        message=f"{_spoken(kind).capitalize()} {subject} is already on record; choose another "
+        "identifier.",
         path=path,
     )
+
+
+def _spoken(kind: str) -> str:
+    return kind.replace("_", " ")
 
 
 def all_known(

@@ -11,7 +11,7 @@ import msgspec
 from eventsourcing.dcb.domain import Selector
 from msgspec import Meta, Struct, structs
 
-from domain.commands import Command, Occasion, Refused, given_fields
+from domain.commands import Command, Occasion, Refused, given_fields, invalid
 from domain.conditions import Condition, Sensible
 from domain.membership import Duty
 from domain.vocabulary import (
@@ -29,6 +29,7 @@ from domain.vocabulary import (
     annotations_of,
     event_types,
     identifying_fields,
+    in_camel_case,
     personal_fields,
     subjects,
     without_personal_fields,
@@ -194,6 +195,7 @@ class Correct(Command[Corrected]):
     ) -> Iterable[Condition]:
         """The field's reason for refusal, if there is one."""
         topic, path = event_type.TOPIC, f"standing.{name}"
+        shown = in_camel_case(name)
         hint = given_fields(event_type).get(name)
         personal = name in personal_fields(event_type)
         code = message = ""
@@ -201,11 +203,11 @@ class Correct(Command[Corrected]):
             code = "event_decisive"
             message = "Correct the event itself once more, not its correction."
         elif name not in annotations_of(event_type):
-            code, message = "field_unknown", f"{topic} has no field {name}; remove it."
+            code, message = "field_unknown", f"{topic} has no field {shown}; remove it."
         elif hint is None or name in dict(identifying_fields(event_type)):
             code = "field_fixed"
             message = (
-                f"{name} of {topic} says what the event is about, or follows from the record, and "
+                f"{shown} of {topic} says what the event is about, or follows from the record, and "
                 "cannot be corrected; record what is right as a new event, and say so here in "
                 "a note."
             )
@@ -213,13 +215,14 @@ class Correct(Command[Corrected]):
             remedy = REMEDIES.get(event_type.PHASE, "record what is right as a new event")
             code = "event_decisive"
             message = (
-                f"Other events rest on {name} of {topic}, so it cannot be corrected; {remedy}."
+                f"Other events rest on {shown} of {topic}, so it cannot be corrected; {remedy}."
             )
         else:
             try:
                 self.values[name] = msgspec.convert(value, hint, strict=False)
             except msgspec.ValidationError as fault:
-                code, message = "field_invalid", f"{name}: {fault}"
+                reason = invalid(path, hint, str(fault))
+                code, message, path = reason.code, reason.message, reason.path
         if code:
             yield Sensible(False, code, message, path)
 

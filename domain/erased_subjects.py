@@ -17,6 +17,7 @@ from domain.vocabulary import (
     ResearchEvent,
     StakeholderId,
     Tag,
+    in_camel_case,
 )
 
 
@@ -82,7 +83,8 @@ class Erased(Condition):
                 code=self.code,
                 message=f"{subject} is erased from this study (event "
                 f"{self.erased[subject].position}): nothing personal about them can be recorded "
-                f"any more; leave {path} out, or name those it is about without them.",
+                f"any more; leave {in_camel_case(path)} out, or name those it is about without "
+                "them.",
                 path=path,
                 decided_by=self.erased[subject].position,
             )

@@ -1,6 +1,7 @@
 """The words of the research record: identifiers, phases, personal fields, events, entries."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable
 from datetime import datetime
@@ -299,6 +300,11 @@ def personal_fields(shape: type[Struct]) -> dict[str, Personal]:
 def tag_hash(tag: str) -> int:
     """64 bits of a stable hash of a tag; collisions are possible, so readers check the tags."""
     return int.from_bytes(hashlib.blake2b(tag.encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def in_camel_case(path: str) -> str:
+    """A field's name or path as clients write it: `valid_until` is `validUntil`."""
+    return re.sub("_([a-z0-9])", lambda found: found[1].upper(), path)
 
 
 def is_blank(text: str) -> bool:

@@ -15,11 +15,11 @@ from asyncpg import Connection
 
 from domain.commands import Command, all_commands, command_types, given_fields
 from domain.corrections import Corrected
-from domain.vocabulary import Entry, ResearchEvent
+from domain.vocabulary import Entry, ResearchEvent, in_camel_case
 from domain.withdrawal import ConsentWithdrawn, WithdrawByCode
 from projections.entries import entries, head_of
 from service.personal_texts import PersonalTexts
-from service.proposals import in_camel_case, verb
+from service.proposals import verb
 
 
 class NothingToExport(Exception):

@@ -18,7 +18,15 @@ from domain.conditions import Reason
 from domain.people import ParticipantEnrolled
 from domain.vocabulary import MemberId, StudyId
 from service.command_files import command_lines
-from service.numbered_lines import LONGEST_LINE, Checked, Numbered, Rejected, Unsaid, rejected
+from service.numbered_lines import (
+    LONGEST_LINE,
+    Checked,
+    Numbered,
+    Rejected,
+    Unsaid,
+    in_clients_names,
+    rejected,
+)
 from service.pabulib_files import pabulib_lines
 from service.research_record import ALTERED, ResearchRecord
 from service.workshop_logs import Enrolled, workshop_lines
@@ -174,7 +182,7 @@ def _batches(lines: Iterable[Numbered]) -> Iterator[list[Numbered]]:
 
 def _refusal(line: Numbered, refused: Refused) -> Rejected:
     reasons = [_of_altered_line(r) if line.id_made else r for r in refused.reasons]
-    return rejected(line.line, line.about, reasons)
+    return rejected(line.line, line.about, map(in_clients_names, reasons))
 
 
 def _of_altered_line(reason: Reason) -> Reason:

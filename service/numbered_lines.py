@@ -12,8 +12,8 @@ from msgspec import Struct, structs
 
 from domain.commands import Command, Refused
 from domain.conditions import Reason
-from domain.vocabulary import Channel, Phase
-from service.proposals import in_camel_case, proposal
+from domain.vocabulary import Channel, Phase, in_camel_case
+from service.proposals import proposal
 from service.research_record import Proposal
 
 LONGEST_LINE = 1_000_000  # bytes
@@ -96,13 +96,13 @@ def checked(
     try:
         proposed = proposal(command, sent, member, Channel.IMPORT)
     except Refused as refused:
-        return rejected(line, about, refused.reasons)
+        return rejected(line, about, map(in_clients_names, refused.reasons))
     return Numbered(line=line, about=about, proposal=proposed, id_made=id_made)
 
 
 def rejected(line: int, about: str, reasons: Iterable[Reason]) -> Rejected:
-    """The line with these reasons, in the names that files use."""
-    return Rejected(line=line, about=about, reasons=[_in_files_words(each) for each in reasons])
+    """The line with these reasons."""
+    return Rejected(line=line, about=about, reasons=list(reasons))
 
 
 def fault(line: int, code: str, message: str, about: str = "") -> Rejected:
@@ -110,10 +110,9 @@ def fault(line: int, code: str, message: str, about: str = "") -> Rejected:
     return Rejected(line=line, about=about, reasons=[Reason(code=code, message=message)])
 
 
-def _in_files_words(reason: Reason) -> Reason:
-    path = in_camel_case(reason.path)
-    message = reason.message.replace(reason.path, path) if reason.path else reason.message
-    return structs.replace(reason, path=path, message=message)
+def in_clients_names(reason: Reason) -> Reason:
+    """The reason with the path that files of commands have, as every client."""
+    return structs.replace(reason, path=in_camel_case(reason.path))
 
 
 def decoded(lines: Iterable[bytes]) -> Iterator[tuple[int, str] | Rejected]:

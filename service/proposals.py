@@ -7,12 +7,12 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta, Struct
-from strawberry.utils.str_converters import to_camel_case, to_snake_case
+from strawberry.utils.str_converters import to_snake_case
 from structlog.contextvars import get_contextvars
 
 from domain.commands import Command, Occasion, Refused, all_commands, command_types, read_given
 from domain.conditions import Reason
-from domain.vocabulary import Channel, MemberId, Phase, StudyId, Text
+from domain.vocabulary import Channel, MemberId, Phase, StudyId, Text, in_camel_case
 from service.research_record import Proposal
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
@@ -59,7 +59,9 @@ def proposal(
         name: sent[name] for name in GivenOccasion.__struct_fields__ if sent.get(name) is not None
     }
     content = {
-        name: value for name, value in sent.items() if name not in GivenOccasion.__struct_fields__
+        name: in_snake_case(value)  # `standing`, as JSON, comes in the names that clients know
+        for name, value in sent.items()
+        if name not in GivenOccasion.__struct_fields__
     }
     try:
         occasion = read_given(GivenOccasion, about)
@@ -107,19 +109,14 @@ def out_of_time(value: Any, path: str = "") -> Iterable[Reason]:
     elif isinstance(value, date) and not FIRST_YEAR <= value.year <= LAST_YEAR:
         yield Reason(
             code="field_invalid",
-            message=f"{path}: The year must be from {FIRST_YEAR} to {LAST_YEAR}, not {value.year}; "
-            "where there is no end, leave it out.",
+            message=f"{in_camel_case(path)}: The year must be from {FIRST_YEAR} to {LAST_YEAR}, "
+            f"not {value.year}; where there is no end, leave it out.",
             path=path,
         )
 
 
-def in_camel_case(path: str) -> str:
-    """A field's path as clients write it: `valid_until` is `validUntil`."""
-    return ".".join(to_camel_case(part) for part in path.split("."))
-
-
 def in_snake_case(value: Any) -> Any:
-    """What a file says in clients' names, in Python's names."""
+    """What is said in clients' names, in Python's names."""
     if isinstance(value, dict):
         return {to_snake_case(name): in_snake_case(part) for name, part in value.items()}
     if isinstance(value, list):

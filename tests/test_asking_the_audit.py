@@ -16,7 +16,7 @@ from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
 from domain.readings import Reading
 from domain.safety import AdverseEventReported
-from domain.vocabulary import ResearchEvent
+from domain.vocabulary import ResearchEvent, in_camel_case
 from domain.withdrawal import (
     ConsentWithdrawn,
     Disposition,
@@ -25,7 +25,6 @@ from domain.withdrawal import (
 )
 from projections.audit_answers import QUESTIONS, AttentionKind
 from projections.ethics_audit import attention
-from service.proposals import in_camel_case
 from tests.conftest import Database
 from tests.recording import events_of, in_a_loop
 from tests.registers import STUDY, followed, logged

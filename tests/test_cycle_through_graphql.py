@@ -130,6 +130,52 @@ def test_a_title_of_blanks_is_refused(service: Service) -> None:
     assert (reason["code"], reason["path"]) == ("field_invalid", "standing.title")
 
 
+def test_a_refusal_speaks_in_the_names_that_clients_know(service: Service) -> None:
+    ana = service.as_("ana")
+    prepare(ana)
+
+    def refusals(command: str, **given: Any) -> list[tuple[str, str]]:
+        reasons = ana.send(command, "2026-02-01T09:00Z", **given)["reasons"]
+        return [(reason["path"], reason["message"]) for reason in reasons]
+
+    damp: dict[str, Any] = {"concern": "damp", "title": "Damp"}
+    assert refusals("stateConcern", **damp, causedBy=0, onBehalfOf="the team") == [
+        ("onBehalfOf", "onBehalfOf: It must be 1 to 64 letters, digits, '.', '_' or '-', beginning "
+         "with a letter or digit."),
+        ("causedBy", "causedBy: Expected `int` >= 1"),
+    ]  # fmt: skip
+    consent: dict[str, Any] = {"participant": "p-1", "permissions": ["ARCHIVE"]}
+    ((path, message),) = refusals("grantConsent", **consent, formVersion=" ")
+    assert (path, message.partition(":")[0]) == ("formVersion", "formVersion")
+    late = {"formVersion": "2", "validUntil": "9999-12-31"}
+    ((path, message),) = refusals("grantConsent", **consent, **late)
+    assert (path, message.partition(":")[0]) == ("validUntil", "validUntil")
+    ((path, message),) = refusals("answerFinding", auditFinding="f-1", accepted=True)
+    assert (path, message[:31]) == ("auditFinding", "No audit finding f-1 is on reco")
+
+
+def test_a_correction_is_sent_and_refused_in_the_names_that_clients_know(service: Service) -> None:
+    ana = service.as_("ana")
+    prepare(ana)
+    at = ana.record("recordReflection", "2026-04-10T10:00Z", reflection="r-1", cycle="c-1",
+                    voice="RESEARCHERS", what="The well is used by all.")  # fmt: skip
+    about: dict[str, Any] = {
+        "corrects": at, "eventType": "ReflectionRecorded", "subject": "reflection:r-1",
+        "why": "It changed much.",
+    }  # fmt: skip
+    wrong = {"turningPoint": "perhaps", "soWhat": 7, "whoCame": "all"}
+    answer = ana.send("correct", "2026-04-11T10:00Z", **about, standing=wrong)
+    assert [(reason["path"], reason["message"]) for reason in answer["reasons"]] == [
+        ("standing.turningPoint", "standing.turningPoint: Expected `bool`, got `str`"),
+        ("standing.soWhat", "standing.soWhat: Expected `str | null`, got `int`"),
+        ("standing.whoCame", "ReflectionRecorded has no field whoCame; remove it."),
+    ]
+    last = ana.record("correct", "2026-04-11T10:00Z", **about, standing={"turningPoint": True})
+    asked = """query($at: Int!) { study(id: "maize", atLeast: $at) {
+        reflections { nodes { turningPoint } } } }"""
+    assert ana.ask(asked, at=last)["study"]["reflections"]["nodes"] == [{"turningPoint": True}]
+
+
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"])
 def test_a_moment_at_the_calendars_end_is_a_slip_of_the_pen(service: Service, at: str) -> None:
     ana = service.as_("ana")

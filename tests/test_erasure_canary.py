@@ -17,11 +17,11 @@ import asyncpg
 from msgspec import to_builtins
 
 from domain.membership import MemberJoined
-from domain.vocabulary import ERASED, Entry, event_types, personal_fields
+from domain.vocabulary import ERASED, Entry, event_types, in_camel_case, personal_fields
 from projections.entries import entries
 from projections.following import borrowed
 from service.embedded_postgres import embedded_postgres
-from service.proposals import commands_in_files, in_camel_case
+from service.proposals import commands_in_files
 from service.research_record import ResearchRecord
 from service.sealing.merkle_tree import leaf_hash, root_of
 from service.sealing.verify import Bundle

@@ -122,6 +122,13 @@ def test_a_line_says_every_fault_in_the_names_it_was_written_in(tmp_path: Path) 
     assert str(found).startswith("line 1, grantConsent: ")
 
 
+def test_a_column_is_named_as_it_is_in_the_log(tmp_path: Path) -> None:
+    log = "workshop,occurred_at,participants\n1,soon,p-1\n"
+    (found,) = bad(tmp_path / "a.csv", log)
+    assert [reason.path for reason in found.reasons] == ["occurred_at"]
+    assert str(found).startswith("line 2, workshop c1-w1: occurred_at: 'soon' does not say when")
+
+
 def test_an_unknown_command_is_told_what_is_near(tmp_path: Path) -> None:
     (found,) = bad(tmp_path / "a.jsonl", line("holdWorkshp", "2026-01-09T09:00:00Z"))
     assert "did you mean holdWorkshop" in str(found)

@@ -9,6 +9,7 @@ from typing import Any
 from strawberry.utils.str_converters import to_snake_case
 
 from domain.conditions import Reason
+from domain.vocabulary import in_camel_case
 from service.pages.log_fields import FormField
 
 OFFSET = re.compile(r"\A([+-])(\d{1,2})(?::?(\d{2}))?\Z")
@@ -162,7 +163,7 @@ def _fault(reason: Reason, fields: Sequence[FormField], rows: dict[str, list[int
     parts = [to_snake_case(part) for part in reason.path.split(".") if part]
     missing = reason.code == "field_missing"
     if reason.code == "field_invalid" and (found := FORGOTTEN.search(reason.message)):
-        parts, missing = [*parts, found[1]], True
+        parts, missing = [*parts, to_snake_case(found[1])], True
     path, each = _place(parts, fields, rows)
     message = reason.message.replace("occurredAt", "when it happened")
     if each is None:
@@ -170,7 +171,7 @@ def _fault(reason: Reason, fields: Sequence[FormField], rows: dict[str, list[int
     if missing:
         message = f"{each.label} is missing: fill it in."
     elif reason.code == "field_invalid":
-        message = _in_words(each, reason.message)
+        message = _in_words(each, reason)
     return Fault(path, each.label, message, reason.code)
 
 
@@ -191,7 +192,10 @@ def _place(
     return path, found
 
 
-def _in_words(each: FormField, said: str) -> str:
+def _in_words(each: FormField, reason: Reason) -> str:
+    said = reason.message.removeprefix(f"{in_camel_case(reason.path)}: ")
+    if each.kind == "json" and "." in reason.path:  # it is JSON, and a value in it is wrong
+        return reason.message
     if words := WRITE.get(each.kind):
         low, high = each.lowest, each.highest
         bounds = f" from {low:,} to {high:,}" if low is not None and high is not None else ""
@@ -200,5 +204,4 @@ def _in_words(each: FormField, said: str) -> str:
         return f"That is too long: {each.longest:,} at most."
     if "length >=" in said:
         return f"{each.label}: choose or write {max(each.least, 1)} at least."
-    said = said.removeprefix(f"{each.name}: ")
     return f"{each.label}: {said[0].lower()}{said[1:]}"
