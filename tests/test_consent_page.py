@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -118,6 +119,42 @@ def test_to_grant_and_to_withdraw_is_one_form_each(service: Service) -> None:
     assert standing(ana.get(everything.headers["location"]).text)["workshop"] == "withdrawn"
 
 
+def test_who_may_not_see_consent_is_told_of_the_withdrawal_they_record(service: Service) -> None:
+    ana = enrolled(service, "p-8")
+    granted(ana, "p-8", "workshop", "audio")
+    vic, pat = service.as_("vic").http, service.as_("pat").http
+    form = {"permissions": "audio", "scope": "no_further_use", "command_id": str(uuid4())}
+    for _ in range(2):  # sent once more, as when the page is loaded anew
+        done = vic.post("/s/maize/p/p-8/withdraw", data=form)
+        assert done.status_code == 200, done.text
+        assert "The withdrawal of p-8 is on record" in done.text
+        assert "sound recordings of them" in done.text
+        assert "workshops" not in done.text  # nothing but what they sent is told
+    at = re.search(r"on record as <code>#(\d+)</code>", done.text)
+    assert at is not None
+    stands = standing(ana.get(f"/s/maize/p/p-8?at_least={at[1]}").text)
+    assert stands == {"workshop": "given", "audio": "withdrawn"}
+    own = pat.post("/s/maize/p/p-1/withdraw", data={"permissions": "photo"})
+    assert (own.status_code, "photographs of you" in own.text) == (200, True)
+    everything = vic.post("/s/maize/p/p-8/withdraw", data={})
+    assert "everything" in everything.text
+
+
+def test_who_may_not_see_consent_is_told_why_a_withdrawal_is_not_on_record(
+    service: Service,
+) -> None:
+    vic, pat = service.as_("vic").http, service.as_("pat").http
+    form = {"permissions": "audio", "words": "No more.", "when": "soon"}
+    odd = vic.post("/s/maize/p/p-2/withdraw", data=form)
+    assert (odd.status_code, "is no day and time" in odd.text) == (422, True)
+    assert "No more.</textarea>" in odd.text  # nothing that was filled in is lost
+    assert 'value="audio" checked' in odd.text
+    unknown = vic.post("/s/maize/p/x-9/withdraw", data={})
+    assert (unknown.status_code, "No participant x-9 is on record" in unknown.text) == (422, True)
+    others = pat.post("/s/maize/p/p-2/withdraw", data={})
+    assert (others.status_code, "not for p-2" in others.text) == (422, True)
+
+
 def test_a_refusal_says_why_and_keeps_what_was_filled_in(service: Service) -> None:
     ana = enrolled(service, "p-4")
     form = {"permissions": "workshop", "form_version": "2", "method": "verbal_witnessed",
@@ -133,6 +170,9 @@ def test_a_refusal_says_why_and_keeps_what_was_filled_in(service: Service) -> No
     assert 'value="soon" aria-invalid="true"' in odd.text
     nothing = ana.post("/s/maize/p/p-4/grant", data={"form_version": "2"})
     assert nothing.status_code == 422
+    blank = ana.post("/s/maize/p/p-4/grant", data={"permissions": "workshop", "form_version": " "})
+    assert "formVersion is missing; give it." in blank.text
+    assert re.search(r'id="form_version"[^>]* aria-invalid="true"', blank.text)
 
 
 def test_forms_of_other_sites_and_other_roles_are_refused(service: Service) -> None:

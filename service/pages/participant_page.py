@@ -31,22 +31,14 @@ from service.pages.consent_picture import picture
 from service.pages.moments import Address, end_of
 from service.pages.recording import Filled, filled, recorded
 from service.pages.visits import Visit, first, study_form, study_page
+from service.pages.withdrawn_page import REACHES, THEIRS, withdrawn
+from service.research_record import Recorded
 from service.withdrawal_by_code import code_sha256, new_code
-from service.withdrawal_in_words import PERMISSIONS, SCOPES
 
 MOST = 500  # acts of one participant; nobody has signed so many forms
 FORMS = {
     "form_version": (DocumentKind.CONSENT_FORM, "form_sha256"),
     "information_sheet_version": (DocumentKind.INFORMATION_SHEET, "information_sheet_sha256"),
-}
-# What the receipt says to the participant, said of them.
-THEIRS = {
-    each: words.replace("your", "their").replace("of you", "of them").replace("you", "they")
-    for each, words in PERMISSIONS.items()
-}
-REACHES = {
-    each: words.replace(" me", " them").replace("you already have", "is held already")
-    for each, words in SCOPES.items()
 }
 
 
@@ -79,7 +71,10 @@ async def withdraw(visit: Visit) -> Response[Any]:
     said: dict[str, Any] = form.said("scope", "words") | {"participant": _named(visit)}
     if ticked := form.all("permissions"):
         said["permissions"] = ticked
-    return await _recorded(visit, "withdrawConsent", form, said)
+    if visit.may(Duty.AUDIT):
+        return await _recorded(visit, "withdrawConsent", form, said)
+    answer = await _put_down(visit, "withdrawConsent", form, said)
+    return withdrawn(visit, _named(visit), form, answer)
 
 
 @study_form("/p/{participant:str}/receipt")
@@ -113,19 +108,24 @@ def _named(visit: Visit) -> str:
 
 
 async def _recorded(visit: Visit, verb: str, form: Filled, said: dict[str, Any]) -> Response[Any]:
+    answer = await _put_down(visit, verb, form, said)
+    if answer is None:
+        return await _shown(visit, verb, form)
+    back = f"/s/{visit.study.study}/p/{_named(visit)}"
+    done = f"?done={answer.position}&did={verb}&at_least={answer.position}"
+    return Redirect(back + done, status_code=303)
+
+
+async def _put_down(visit: Visit, verb: str, form: Filled, said: dict[str, Any]) -> Recorded | None:
+    """Record what the form says, when it says; None if not, with the form's faults."""
     if when := form.text("when"):
         try:
             said["occurred_at"] = datetime.fromisoformat(when).replace(tzinfo=UTC)
         except ValueError:
             fault = f"“{when}” is no day and time; give it like 2026-05-09T18:30."
             form.faults["occurredAt"] = [fault]
-            return await _shown(visit, verb, form)
-    answer = await recorded(visit, verb, form, said)
-    if answer is None:
-        return await _shown(visit, verb, form)
-    back = f"/s/{visit.study.study}/p/{_named(visit)}"
-    done = f"?done={answer.position}&did={verb}&at_least={answer.position}"
-    return Redirect(back + done, status_code=303)
+            return None
+    return await recorded(visit, verb, form, said)
 
 
 async def _approved(visit: Visit) -> list[Any]:

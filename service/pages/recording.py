@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from litestar.datastructures import FormMultiDict
 
 from domain.commands import Refused
-from domain.vocabulary import Channel, is_blank
+from domain.vocabulary import Channel, in_camel_case, is_blank
 from service.graphql_mutations import NOT_NOW
 from service.pages.visits import Visit
 from service.proposals import commands, proposal
@@ -83,7 +83,7 @@ async def recorded(visit: Visit, verb: str, form: Filled, said: dict[str, Any]) 
             return await _submitted(visit, verb, sent | {"occurred_at": first_at})
     except Refused as refused:
         for reason in refused.reasons:
-            form.faults.setdefault(reason.path, []).append(reason.message)
+            form.faults.setdefault(in_camel_case(reason.path), []).append(reason.message)
     except NOT_NOW:
         form.faults[""] = [LATER]
     return None
