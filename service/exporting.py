@@ -32,12 +32,15 @@ async def export_study(
     study: str,
     write_line: Callable[[str], object],
     progress: Callable[[int, int], object] = lambda done, total: None,
+    *,
+    before: int | None = None,
 ) -> int:
     """Write every event of a study as it stands now, in order; return how many there were.
 
-    A line is given without its end. Raises `NothingToExport`.
+    With `before`, those before that position. A line is given without its end.
+    Raises `NothingToExport`.
     """
-    head = await head_of(db, study)
+    head = await head_of(db, study) if before is None else before - 1
     if head == 0:
         raise NothingToExport(
             f"Nothing of a study {study} is on record here; check the identifier."

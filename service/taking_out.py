@@ -33,7 +33,7 @@ where t.study = $1 and t.tag = $2 and e.type = $3
 def export(study: str, file: Path, *, member: str) -> None:
     """Write a study as commands (JSONL) that `import` reads into an empty study.
 
-    That a copy was taken out, and by whom, goes on record before the file has its name.
+    That a copy was taken out, and by whom, goes on record first; the file ends before that.
 
     Parameters
     ----------
@@ -48,15 +48,13 @@ def export(study: str, file: Path, *, member: str) -> None:
     async def take_out(store: Store) -> None:
         db = await connect(store.service_url)
         try:
-            with (
-                new_file(file) as out,
-                progress(f"{study}: events") as report,
-            ):
-                async with ResearchRecord(store) as record:
+            async with ResearchRecord(store) as record:
+                taken = await record_export(record, study, member)
+                with new_file(file) as out, progress(f"{study}: events") as report:
                     count = await export_study(
-                        db, record.texts, study, lambda line: print(line, file=out), report
-                    )
-                    await record_export(record, study, member)
+                        db, record.texts, study, lambda line: print(line, file=out), report,
+                        before=taken.position,
+                    )  # fmt: skip
         finally:
             await db.close()
         console.print(f"{file}: {count:,} events.", highlight=False)

@@ -1,15 +1,19 @@
 """The terminal: what every command says things with, and the store it works on."""
 
+import os
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Any, TextIO
+from tempfile import mkstemp
+from typing import Any, BinaryIO, TextIO
 
 import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from service.sealing.private_files import opened
 from service.settings import Settings
 from service.store import Store, check, store
 
@@ -43,16 +47,31 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[TextIO]:
-    """A file of ours alone (0600) that takes its name only when it is whole."""
-    partly = path.with_name(f"{path.name}.partly")
-    partly.unlink(missing_ok=True)
+    """The same as `new_binary_file`, for text in UTF-8."""
+    with new_binary_file(path) as out:
+        writing = TextIOWrapper(out, "utf-8", newline="\n")
+        yield writing
+        writing.flush()
+        writing.detach()
+
+
+@contextmanager
+def new_binary_file(path: Path) -> Iterator[BinaryIO]:
+    """A file of ours alone (0600) that takes its name only when it is whole and on the disk.
+
+    What it is called until then is nobody else's, so two may be written for one name at once.
+    """
+    out, partly = mkstemp(".partly", f"{path.name}.", path.parent)
     try:
-        partly.touch(mode=0o600, exist_ok=False)
-        with partly.open("w", encoding="utf-8", newline="\n") as out:
-            yield out
-        partly.replace(path)
+        with os.fdopen(out, "wb") as writing:
+            yield writing
+            writing.flush()
+            os.fsync(out)
+        Path(partly).replace(path)
     finally:
-        partly.unlink(missing_ok=True)
+        Path(partly).unlink(missing_ok=True)
+    with opened(path.parent) as folder:
+        os.fsync(folder)
 
 
 def moment(said: str) -> datetime:

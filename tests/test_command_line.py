@@ -15,6 +15,7 @@ from projections.following import registers
 from service.database import connect
 from service.identity import DemoIssuer
 from service.migrate_schema import pending
+from service.terminal import new_file
 from tests.conftest import Database
 from tests.files import line, written
 from tests.own_server import own_home
@@ -315,5 +316,34 @@ def test_what_is_exported_is_imported_to_the_same(told: Database, tmp_path: Path
     assert nowhere.stderr == f"parcycle: {tmp_path / 'no.pb'}: No such file or directory.\n"
     nothing = parcycle("export", "maze", tmp_path / "maze.jsonl", "--member", "ana", **url)
     assert nothing.returncode == 1
-    assert "Nothing of a study maze is on record" in nothing.stderr
+    assert "No such study, or you have no role in it" in nothing.stderr
     assert not list(tmp_path.glob("maze.jsonl*"))
+
+
+def test_who_has_no_role_in_a_study_is_refused_before_a_copy_is_written(
+    told: Database, tmp_path: Path
+) -> None:
+    url, folder = {"DATABASE_URL": told.service_url}, tmp_path / "copies"
+    for file in (folder / "maize.jsonl", written(tmp_path / "maize.jsonl", "another")):
+        done = parcycle("export", "maize", file, "--member", "eve", **url)
+        said = "No such study, or you have no role in it; check the study's identifier."
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", f"parcycle: {said}\n")
+    assert [each.name for each in tmp_path.iterdir()] == ["maize.jsonl"]
+    assert file.read_text() == "another"
+
+
+def test_a_file_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
+    file = tmp_path / "maize.jsonl"
+    with pytest.raises(ZeroDivisionError), new_file(file) as out:
+        print("half of it", 1 / 0, file=out)
+    assert list(tmp_path.iterdir()) == []
+    with new_file(file) as first:
+        first.write("all of it, ")
+        with new_file(file) as second:  # as when somebody else exports to the same place
+            second.write("another")
+        assert file.read_text() == "another"
+        first.write("and the rest")
+    assert file.read_text() == "all of it, and the rest"
+    assert [(each.name, each.stat().st_mode & 0o777) for each in tmp_path.iterdir()] == [
+        ("maize.jsonl", 0o600)
+    ]

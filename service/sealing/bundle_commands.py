@@ -1,9 +1,7 @@
 """What the command line does for who answers to a committee: `parcycle bundle`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Annotated
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -13,7 +11,7 @@ from service.readings import record_export
 from service.research_record import ResearchRecord
 from service.sealing.bundled_study import NothingSealed, bundle_of_study
 from service.store import Store
-from service.terminal import Failure, console, with_store
+from service.terminal import Failure, console, new_binary_file, with_store
 
 
 def bundle(
@@ -50,7 +48,7 @@ def bundle(
                     raise Failure(f"{member} has no role in {study} that may audit it.")
                 await record_export(record, study, member)
                 opened, by = role in MAY[Duty.READ_PERSONAL], cosigned_by or ()
-                with _new_file(file) as out:
+                with new_binary_file(file) as out:
                     async for piece in bundle_of_study(
                         db, record.texts, study, opened=opened, by=by
                     ):
@@ -63,20 +61,6 @@ def bundle(
         _say(f"{file}: personal data are {what}.")
 
     with_store(take_out)
-
-
-@contextmanager
-def _new_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file of ours alone (0600) that takes its name only when it is whole."""
-    partly = path.with_name(f"{path.name}.partly")
-    partly.unlink(missing_ok=True)
-    try:
-        partly.touch(mode=0o600, exist_ok=False)
-        with partly.open("wb") as out:
-            yield out
-        partly.replace(path)
-    finally:
-        partly.unlink(missing_ok=True)
 
 
 async def _role_of(record: ResearchRecord, study: str, member: str) -> Role | None:
