@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID, uuid5
 
-from pydantic import StringConstraints
+from pydantic import ConfigDict, StringConstraints
 
 from domain.consent import ConsentGiven, ConsultedAs
 from domain.consent_lapses import ConsentResumed
@@ -121,6 +121,8 @@ NOT_AVAILABLE = {"dpv:hasApplicability": {"@id": "dpv:NotAvailable"}}
 @dataclass(frozen=True)
 class Controller:
     """Whoever answers for the data, and how they are kept; the record of a study does not say."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # as a setting, a misspelt name is refused
 
     name: str | None = None
     address: str | None = None

@@ -1,15 +1,19 @@
 """Settings: from the environment, each with `PARCYCLE_` before its name; `DATABASE_URL` besides."""
 
+import inspect
 import os
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from service.consent_records import Controller
 from service.sealing.asking_witnesses import WitnessNamed
+
+UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")  # pydantic: a name that there is not
 
 
 def default_home() -> Path:
@@ -95,11 +99,21 @@ def read_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as fault:
-        wrong = [f"{_variable(*each['loc'])}: {each['msg']}." for each in fault.errors()]
+        wrong = [f"{_variable(*each['loc'])}: {_said(each)}." for each in fault.errors()]
         raise WrongSetting(" ".join(wrong)) from None
     except SettingsError as fault:  # what is set to something that JSON has to tell, and is none
         (name,) = re.findall(r'field "(\w+)"', str(fault))
         raise WrongSetting(f"{_variable(name)}: It is not JSON.") from None
+
+
+def _said(fault: ErrorDetails) -> str:
+    """What is wrong; of a name that nobody knows, which there are."""
+    if fault["type"] not in UNKNOWN:
+        return fault["msg"]
+    of = Settings.model_fields[str(fault["loc"][0])].annotation
+    (shape,) = get_args(of) or (of,)
+    known = ", ".join(inspect.signature(shape).parameters)
+    return f"There is no such name; those that there are: {known}"
 
 
 def _variable(name: int | str, *within: int | str) -> str:

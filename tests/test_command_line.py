@@ -123,8 +123,17 @@ def test_it_does_not_serve_by_a_file_that_holds_no_keys(tmp_path: Path, text: st
         ("PARCYCLE_LOG_LEVEL", "secret", "PARCYCLE_LOG_LEVEL: Input should be 'debug', 'info'"),
         ("PARCYCLE_CONTROLLER", "secret", "PARCYCLE_CONTROLLER: It is not JSON."),
         ("PARCYCLE_CONTROLLER", '{"jurisdiction": "secret"}', "PARCYCLE_CONTROLLER, jurisdiction"),
+        (
+            "PARCYCLE_CONTROLLER", '{"adress": "secret", "name": "secret"}',
+            "PARCYCLE_CONTROLLER, adress: There is no such name; those that there are: name, "
+            "address, contact, jurisdiction, storage_location, retention.",
+        ),
+        (
+            "PARCYCLE_WITNESSES", '[{"kee": "secret"}]',
+            "PARCYCLE_WITNESSES, 0, kee: There is no such name; those that there are: key, url.",
+        ),
     ],
-)
+)  # fmt: skip
 def test_a_wrong_setting_is_named_in_one_line(setting: str, value: str, said: str) -> None:
     done = parcycle("events", **{setting: value})
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)

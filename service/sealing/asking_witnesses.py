@@ -37,7 +37,7 @@ TIMEOUT_HELD = 2.0  # seconds for what a witness holds: the first seal of a stud
 UNFIT = (MalformedNote, MalformedCheckpoint, NotSigned, BadSignature, OtherOrigin)
 
 
-class WitnessNamed(BaseModel, frozen=True):
+class WitnessNamed(BaseModel, frozen=True, extra="forbid"):
     """A witness as settings name it."""
 
     key: str  # its verifier key, as the witness publishes it
