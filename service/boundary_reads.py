@@ -33,8 +33,8 @@ where e.study = $1 and e.position = any (array(
 union all
 select h.position, null, null, null, null, null, null from record.study_head h where h.study = $1
 """
-# The same where a single tag, or a single type, is asked for. By an array, events that stand side by
-# side come out of the index in one go (PostgreSQL 17 and later); by a join, one by one.
+# The same where a single tag, or a single type, is asked for. By an array, events that stand side
+# by side come out of the index in one go (PostgreSQL 17 and later); by a join, one by one.
 OF_ONE_TAG = """
 select e.position, e.type, e.schema, e.actor, e.occurred_at, e.tags, e.payload
 from record.event e

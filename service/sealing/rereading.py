@@ -89,7 +89,7 @@ class Fault(NamedTuple):
 
     fault: str  # by the name that verify.py has for it
     study: str
-    position: int
+    position: int  # 0: it could not be read so far
     type: str  # of the event, as it stands there now; empty if there is none, as is its id
     event_id: str
     message: str
@@ -135,8 +135,12 @@ class Rereading:
             await self.pass_over(study, head, PACE)
         except AWAY as lost:
             log.warning("rereading_waits", study=study, error=type(lost).__name__)
-        except Exception as fault:  # whatever stands there, the other studies are still read
-            log.error("rereading_failed", study=study, error=type(fault).__name__)
+        except Exception as error:  # whatever stands there, the other studies are still read
+            what = f"What stands there is not what a record holds ({type(error).__name__})."
+            fault, before = Fault("FORMAT", study, 0, "", "", what), self.faults.get(study, [])
+            if fault not in before:
+                log.error("not_as_sealed", **fault._asdict())
+                self.faults[study] = [fault, *before]
         else:
             return
         await asyncio.sleep(PACE)
