@@ -56,7 +56,7 @@ class Secrecy(StrEnum):
     SECRET = auto()
 
 
-class BallotOption(Struct, frozen=True, kw_only=True):
+class BallotOption(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Something that can be voted for."""
 
     option: OptionId  # names it on this ballot
@@ -64,7 +64,9 @@ class BallotOption(Struct, frozen=True, kw_only=True):
     priority: PriorityId | None = None  # the proposal that it stands for
 
 
-class BallotRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class BallotRules(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """What a valid paper looks like; a limit that is left out does not bind."""
 
     min_choices: Few = 1  # 0 allows a blank paper
@@ -74,21 +76,23 @@ class BallotRules(Struct, frozen=True, kw_only=True, omit_defaults=True):
     points_by_rank: Annotated[tuple[Points, ...], Meta(max_length=500)] = ()  # ranking: 3, 2, 1
 
 
-class Choice(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Choice(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """An option that a voter named."""
 
     option: OptionId
     points: Points | None = None  # on a cumulative ballot, and only there
 
 
-class Belonging(Struct, frozen=True, kw_only=True):
+class Belonging(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A group that a voter belongs to, so that it can be seen how it voted: sex, "women"."""
 
     kind: Label  # one of the ballot's constituencies
     value: Label  # coarse enough to name nobody: "25-34", not an age
 
 
-class OptionTally(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class OptionTally(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """What an option got."""
 
     option: OptionId

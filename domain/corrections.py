@@ -46,7 +46,7 @@ REMEDIES = {  # what to record instead of correcting a decisive event of that ph
 }
 
 
-class Whose(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Whose(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Somebody whose personal data a correction holds."""
 
     participant: ParticipantId | None = None

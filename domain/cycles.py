@@ -23,7 +23,7 @@ class Edge(StrEnum):
     CONTESTS_FINDING = "contests_finding"
 
 
-class Parent(Struct, frozen=True, kw_only=True):
+class Parent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An earlier cycle that this one follows from, and how."""
 
     cycle: CycleId

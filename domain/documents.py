@@ -46,7 +46,7 @@ class DocumentFormat(StrEnum):
     ONLINE = "online"
 
 
-class Document(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Document(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A version of a document, bound by its hash."""
 
     kind: DocumentKind

@@ -11,7 +11,7 @@ Amount = Annotated[int, Meta(ge=1, le=100_000_000)]  # in the currency's smalles
 Currency = Annotated[str, Meta(pattern=r"\A[A-Z]{3}\Z", description="An ISO 4217 code: GBP.")]
 
 
-class Payment(Struct, frozen=True, kw_only=True):
+class Payment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a participant was paid for coming: their time, fares or childcare."""
 
     participant: ParticipantId

@@ -35,7 +35,9 @@ from domain.vocabulary import (
 )
 
 
-class ActionOwner(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ActionOwner(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """Who answers for an action: one of the three."""
 
     member: MemberId | None = None
@@ -43,7 +45,9 @@ class ActionOwner(Struct, frozen=True, kw_only=True, omit_defaults=True):
     stakeholder: StakeholderId | None = None
 
 
-class PlannedIndicator(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class PlannedIndicator(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
     """By what it will be seen that an action works; actions may share an indicator."""
 
     indicator: IndicatorId

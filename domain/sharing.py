@@ -120,7 +120,7 @@ class Access(StrEnum):
     CONTROLLED = "controlled"
 
 
-class Author(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Author(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """Somebody credited with a work: a member of the study, or a participant by their pseudonym."""
 
     roles: Annotated[tuple[CreditRole, ...], Meta(min_length=1, max_length=len(CreditRole))]

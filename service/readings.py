@@ -18,6 +18,7 @@ import structlog
 from asyncpg import PostgresError
 
 from domain.commands import Occasion, Refused
+from domain.membership import Duty, Role, RoleHeld
 from domain.readings import IdentifiableDataRead, Reading, RecordReading
 from domain.vocabulary import Channel
 from projections.paging import Page
@@ -155,13 +156,24 @@ def _study_of(proposal: Proposal) -> str:
     return proposal.occasion.study
 
 
+async def role_of(record: ResearchRecord, study: str, member: str, duty: Duty) -> Role:
+    """A member's role as it stands now, if it may do this. Raises `Refused`."""
+    held = RoleHeld(member, duty)
+    for each in await record.heard(study, held.selectors()):
+        held.hear(each)
+    if not held.holds() or held.role is None:
+        raise Refused([held.reason()])
+    return held.role
+
+
 async def record_export(
-    record: ResearchRecord, study: str, reader: str, *participants: str
+    record: ResearchRecord, study: str, reader: str, duty: Duty, *participants: str
 ) -> Recorded:
     """Put on record that a member takes out a copy: of these participants' consent, or of all.
 
-    Raises `Refused`.
+    Raises `Refused`, also if their role may not do what the copy lets them.
     """
+    await role_of(record, study, reader, duty)
     now = datetime.now(UTC)
     event = IdentifiableDataRead(
         reader=reader, reading=Reading.EXPORT, first_at=now, last_at=now, reads=1,

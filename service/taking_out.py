@@ -11,6 +11,7 @@ from cyclopts import Parameter
 
 from domain.commands import Occasion
 from domain.consent import ConsentGiven
+from domain.membership import Duty
 from domain.receipts import IssueReceipt, ReceiptIssued
 from domain.vocabulary import Channel, tag_hash
 from service.consent_exports import ConsentFormat, consent_record
@@ -42,14 +43,14 @@ def export(study: str, file: Path, *, member: str) -> None:
     file
         The file to write; it holds personal data, so keep it as you keep the study's.
     member
-        Who takes it out: a member with a role in the study.
+        Who takes it out: a member who may read personal data.
     """
 
     async def take_out(store: Store) -> None:
         db = await connect(store.service_url)
         try:
             async with ResearchRecord(store) as record:
-                taken = await record_export(record, study, member)
+                taken = await record_export(record, study, member, Duty.READ_PERSONAL)
                 with new_file(file) as out, progress(f"{study}: events") as report:
                     count = await export_study(
                         db, record.texts, study, lambda line: print(line, file=out), report,
@@ -82,7 +83,7 @@ def consent(
     participant
         The participant's pseudonym; nothing else of them is in the document.
     member
-        Who takes it out: a member with a role in the study.
+        Who takes it out: a member who may read who consented to what.
     as_
         In which form.
     at
@@ -104,7 +105,7 @@ def consent(
                 "the identifiers and the dates."
             )
         async with ResearchRecord(store) as record:
-            await record_export(record, study, member, participant)
+            await record_export(record, study, member, Duty.AUDIT, participant)
         print(found.document, end="")
 
     with_store(take_out)

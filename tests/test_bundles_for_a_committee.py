@@ -155,4 +155,4 @@ def test_a_committee_that_meets(database: Database, tmp_path: Path) -> None:
     the_committee_meets()
     stranger = parcycle("bundle", "maize", file, "--member", "eve", **at)
     assert stranger.returncode == 1
-    assert "eve has no role in maize" in stranger.stderr
+    assert "No such study, or you have no role in it" in stranger.stderr

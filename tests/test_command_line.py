@@ -341,6 +341,20 @@ def test_who_has_no_role_in_a_study_is_refused_before_a_copy_is_written(
     assert file.read_text() == "another"
 
 
+def test_who_may_not_read_personal_data_takes_out_no_copy_of_them(
+    database: Database, tmp_path: Path
+) -> None:
+    joins = line("joinMember", "2026-01-09T09:00:00Z", member="vic", role="viewer")
+    assert bring(database, opening(tmp_path, joins))[0] == 0
+    before = len(asyncio.run(events_of(database.service_url, "maize")))
+    file, url = tmp_path / "copy.jsonl", {"DATABASE_URL": database.service_url}
+    done = parcycle("export", "maize", file, "--member", "vic", **url)
+    assert done.returncode == 1
+    assert "A viewer may not read personal data; ask one of:" in " ".join(done.stderr.split())
+    assert not file.exists()
+    assert len(asyncio.run(events_of(database.service_url, "maize"))) == before
+
+
 def test_a_file_takes_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
     file = tmp_path / "maize.jsonl"
     with pytest.raises(ZeroDivisionError), new_file(file) as out:

@@ -43,6 +43,19 @@ def test_every_fault_is_told_at_once() -> None:
     ]
 
 
+def test_what_nobody_asked_for_is_told_within_a_value_too() -> None:
+    ballot = {"ballot": "b-1", "cycle": "c-1", "title": "First?", "method": "approval"}
+    options = [
+        {"option": "well", "title": "A well"},
+        {"option": "road", "title": "A road", "colour": 1},
+    ]
+    with pytest.raises(Refused) as refused:
+        read_given(BallotOpened, ballot | {"options": options})
+    [reason] = refused.value.reasons
+    said = "options.1: Object contains unknown field `colour`"
+    assert (reason.code, reason.path, reason.message) == ("field_invalid", "options.1", said)
+
+
 def test_the_place_within_a_list_is_told() -> None:
     given = WORKSHOP | {"participants": ["p-1", "p 2"]}
     assert faults(WorkshopHeld, given) == [("field_invalid", "participants.1")]

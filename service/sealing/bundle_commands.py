@@ -5,9 +5,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from domain.membership import MAY, Duty, Role, RoleHeld
+from domain.membership import MAY, Duty
 from service.database import connect
-from service.readings import record_export
+from service.readings import record_export, role_of
 from service.research_record import ResearchRecord
 from service.sealing.bundled_study import NothingSealed, bundle_of_study
 from service.store import Store
@@ -43,10 +43,8 @@ def bundle(
         db = await connect(store.service_url)
         try:
             async with ResearchRecord(store) as record:
-                role = await _role_of(record, study, member)
-                if role not in MAY[Duty.AUDIT]:
-                    raise Failure(f"{member} has no role in {study} that may audit it.")
-                await record_export(record, study, member)
+                role = await role_of(record, study, member, Duty.AUDIT)
+                await record_export(record, study, member, Duty.AUDIT)
                 opened, by = role in MAY[Duty.READ_PERSONAL], cosigned_by or ()
                 with new_binary_file(file) as out:
                     async for piece in bundle_of_study(
@@ -61,13 +59,6 @@ def bundle(
         _say(f"{file}: personal data are {what}.")
 
     with_store(take_out)
-
-
-async def _role_of(record: ResearchRecord, study: str, member: str) -> Role | None:
-    held = RoleHeld(member, Duty.AUDIT)
-    for each in await record.heard(study, held.selectors()):
-        held.hear(each)
-    return held.role
 
 
 def _say(text: str) -> None:
