@@ -15,8 +15,9 @@ from domain.ballots import (
     Choice,
     Electorate,
 )
+from tests.files import SHARED_DATA, needs_shared
 
-VOTES = Path(__file__).parents[2] / "shared" / "data" / "pabulib"
+VOTES = SHARED_DATA / "pabulib"
 
 Rows = list[dict[str, str]]
 
@@ -36,6 +37,7 @@ def sections(file: Path) -> dict[str, Rows]:
     return found
 
 
+@needs_shared("pabulib")
 @pytest.mark.parametrize(
     ("name", "method", "rules"),
     [
@@ -54,10 +56,7 @@ def sections(file: Path) -> dict[str, Rows]:
     ],
 )
 def test_the_official_count_comes_out(name: str, method: BallotMethod, rules: BallotRules) -> None:
-    file = VOTES / f"{name}.pb"
-    if not file.exists():
-        pytest.skip(f"the published vote {file.name} is not in {VOTES}")
-    parts = sections(file)
+    parts = sections(VOTES / f"{name}.pb")
     options = tuple(
         BallotOption(option=each["project_id"], title=each["name"]) for each in parts["PROJECTS"]
     )
