@@ -130,6 +130,7 @@ def test_who_may_not_see_consent_is_told_of_the_withdrawal_they_record(service: 
         assert "The withdrawal of p-8 is on record" in done.text
         assert "sound recordings of them" in done.text
         assert "workshops" not in done.text  # nothing but what they sent is told
+        assert "<par-news" not in done.text  # an answer to a form cannot be shown anew
     at = re.search(r"on record as <code>#(\d+)</code>", done.text)
     assert at is not None
     stands = standing(ana.get(f"/s/maize/p/p-8?at_least={at[1]}").text)

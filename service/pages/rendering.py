@@ -69,6 +69,7 @@ def rendered(
         theme=theme_of(request),
         path=request.url.path,
         back=way_back(request),
+        answers_a_form=request.method != "GET",
         status=status,
         **(OUTSIDE | context),
     )
