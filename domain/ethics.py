@@ -13,12 +13,12 @@ from domain.conditions import Condition, Sensible, Stands, known, new
 from domain.documents import Document
 from domain.membership import Duty
 from domain.vocabulary import (
+    CORRESPONDENCE,
     ApplicationId,
     Count,
     Heard,
     MemberId,
     OpinionId,
-    Personal,
     Phase,
     ResearchEvent,
     SiteId,
@@ -64,7 +64,7 @@ class ApplicationSubmitted(ResearchEvent):
     personnel: Personnel = ()
     sites: Sites = ()
     max_participants: Count | None = None
-    note: Annotated[Text | None, Personal("actor")] = None
+    note: Annotated[Text | None, CORRESPONDENCE] = None
 
 
 class OpinionGiven(ResearchEvent):
@@ -87,7 +87,7 @@ class OpinionGiven(ResearchEvent):
     sites: Sites = ()  # where; none named: anywhere
     documents: Documents = ()  # the versions approved; none of a kind named: any
     recognised_for_mca: bool = False  # by the appropriate body (Mental Capacity Act 2005 s. 30)
-    note: Annotated[Text | None, Personal("actor")] = None
+    note: Annotated[Text | None, CORRESPONDENCE] = None
 
 
 class ConditionDischarged(ResearchEvent):
@@ -99,7 +99,7 @@ class ConditionDischarged(ResearchEvent):
     opinion: OpinionId
     number: Annotated[int, Meta(ge=1, le=50)]  # of the condition, counted from 1
     document: Document | None = None  # what shows it
-    note: Annotated[Text | None, Personal("actor")] = None
+    note: Annotated[Text | None, CORRESPONDENCE] = None
 
 
 class ApprovalSuspended(ResearchEvent):
@@ -109,7 +109,7 @@ class ApprovalSuspended(ResearchEvent):
     DECISIVE: ClassVar = True
 
     opinion: OpinionId
-    why: Annotated[Text | None, Personal("actor")] = None
+    why: Annotated[Text | None, CORRESPONDENCE] = None
 
 
 class ApprovalReinstated(ResearchEvent):
@@ -119,7 +119,7 @@ class ApprovalReinstated(ResearchEvent):
     DECISIVE: ClassVar = True
 
     opinion: OpinionId
-    why: Annotated[Text | None, Personal("actor")] = None
+    why: Annotated[Text | None, CORRESPONDENCE] = None
 
 
 class ConditionDue(Condition):

@@ -58,6 +58,7 @@ class Duty(StrEnum):
     READ = "read the study"
     AUDIT = "read who consented to what, who took part, and the audit trail"
     READ_PERSONAL = "read personal data"
+    READ_CORRESPONDENCE = "read what the study and its committee write to each other"
 
 
 _L, _R, _C, _F = Role.LEAD_RESEARCHER, Role.RESEARCHER, Role.CO_RESEARCHER, Role.FACILITATOR
@@ -86,7 +87,14 @@ MAY: dict[Duty, frozenset[Role]] = {
     Duty.READ: frozenset({_L, _R, _C, _F, _E, _S, _V, _P}),
     Duty.AUDIT: frozenset({_L, _R, _C, _F, _E, _S}),
     Duty.READ_PERSONAL: frozenset({_L, _R, _C, _F, _S}),
+    Duty.READ_CORRESPONDENCE: frozenset({_L, _R, _C, _F, _E, _S}),
 }
+
+
+def may_read(role: Role | None, text: Personal) -> bool:
+    """Whether personal texts that are marked so are shown to somebody in this role."""
+    duty = Duty.READ_CORRESPONDENCE if text.correspondence else Duty.READ_PERSONAL
+    return role in MAY[duty]
 
 
 class StudyOpened(ResearchEvent):

@@ -13,10 +13,10 @@ from domain.ethics import Activity, Documents, OpinionGiven, Outcome, Personnel,
 from domain.membership import Duty
 from domain.permissions import Permission
 from domain.vocabulary import (
+    CORRESPONDENCE,
     Count,
     ModificationId,
     OpinionId,
-    Personal,
     Phase,
     ResearchEvent,
     Text,
@@ -41,7 +41,7 @@ class ModificationSubmitted(ResearchEvent):
     opinion: OpinionId
     kind: ModificationKind
     documents: Documents = ()
-    note: Annotated[Text | None, Personal("actor")] = None
+    note: Annotated[Text | None, CORRESPONDENCE] = None
 
 
 class ModificationDecided(ResearchEvent):
@@ -65,7 +65,7 @@ class ModificationDecided(ResearchEvent):
     max_participants: Count | None = None  # instead of what stood; left out: as it was
     valid_to: date | None = None  # instead of what stood; left out: as it was
     reconsent: Annotated[tuple[Permission, ...], Meta(max_length=len(Permission))] = ()
-    note: Annotated[Text | None, Personal("actor")] = None
+    note: Annotated[Text | None, CORRESPONDENCE] = None
 
 
 class SubmitModification(Command[ModificationSubmitted]):

@@ -14,11 +14,11 @@ from domain.documents import Sha256
 from domain.ethics import OpinionGiven
 from domain.membership import Duty
 from domain.vocabulary import (
+    CORRESPONDENCE,
     AuditFindingId,
     AuditId,
     Heard,
     OpinionId,
-    Personal,
     Phase,
     ReportId,
     ResearchEvent,
@@ -58,7 +58,7 @@ class ReportFiled(ResearchEvent):
     # what it reports: adverse_event:ae-1, measure:m-1, deviation:d-1, participant:P-1
     about: Annotated[tuple[Tag, ...], Meta(max_length=200)] = ()
     sha256: Sha256 | None = None
-    note: Annotated[Text | None, Personal("actor")] = None
+    note: Annotated[Text | None, CORRESPONDENCE] = None
 
     @property
     def tags(self) -> list[str]:
@@ -74,7 +74,7 @@ class StudyEndDeclared(ResearchEvent):
     opinion: OpinionId  # under which the study was done
     ended_on: date
     early: bool = False  # before what the protocol had planned
-    why: Annotated[Text | None, Personal("actor")] = None
+    why: Annotated[Text | None, CORRESPONDENCE] = None
 
 
 class AuditOpened(ResearchEvent):
@@ -85,7 +85,7 @@ class AuditOpened(ResearchEvent):
 
     audit: AuditId
     committee: Title
-    note: Annotated[Text | None, Personal("actor")] = None
+    note: Annotated[Text | None, CORRESPONDENCE] = None
 
 
 class FindingRaised(ResearchEvent):
@@ -101,7 +101,7 @@ class FindingRaised(ResearchEvent):
     # positions of the events that prove it
     positions: Annotated[tuple[Annotated[int, Meta(ge=1)], ...], Meta(max_length=200)] = ()
     answer_by: date | None = None
-    what: Annotated[Text | None, Personal("actor")] = None
+    what: Annotated[Text | None, CORRESPONDENCE] = None
 
 
 class FindingAnswered(ResearchEvent):
@@ -112,7 +112,7 @@ class FindingAnswered(ResearchEvent):
 
     audit_finding: AuditFindingId
     accepted: bool  # whether the study accepts the finding
-    answer: Annotated[Text | None, Personal("actor")] = None
+    answer: Annotated[Text | None, CORRESPONDENCE] = None
 
 
 # What a report of this kind has to name, by the kind of its tag.

@@ -52,6 +52,11 @@ class Personal(NamedTuple):
 
     of: str
     searched: bool = False  # a name: who may read it can find it by the whole or by a word of it
+    correspondence: bool = False  # what the study and its committee write to each other
+
+
+# A text of the writer's own, for the committee or from it: its reviewers read it too.
+CORRESPONDENCE = Personal("actor", correspondence=True)
 
 
 class Derived(NamedTuple):

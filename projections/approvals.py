@@ -25,7 +25,12 @@ from domain.ethics import (
 from domain.modifications import ModificationDecided, ModificationKind, ModificationSubmitted
 from domain.older_events import read_recorded, write_recorded
 from domain.permissions import Permission
-from domain.vocabulary import Entry, Heard, Personal, ResearchEvent
+from domain.vocabulary import (
+    CORRESPONDENCE,
+    Entry,
+    Heard,
+    ResearchEvent,
+)
 from projections.paging import Page, Window, during, page
 from projections.writing import Writes
 
@@ -156,7 +161,7 @@ class Application:
     max_participants: Annotated[int | None, "How many participants at most."]
     occurred_at: Annotated[datetime, "When it was sent."]
     recorded_at: Annotated[datetime, "When that was recorded."]
-    note: Annotated[str | None, Personal("actor"), "A note."]
+    note: Annotated[str | None, CORRESPONDENCE, "A note."]
 
     def __post_init__(self) -> None:
         _read_documents(self)
@@ -188,7 +193,7 @@ class Approval:
     ]
     occurred_at: Annotated[datetime, "When it was given."]
     recorded_at: Annotated[datetime, "When that was recorded."]
-    note: Annotated[str | None, Personal("actor"), "A note."]
+    note: Annotated[str | None, CORRESPONDENCE, "A note."]
     conditions: Annotated[list[ApprovalCondition], "The conditions it makes."]
 
     def __post_init__(self) -> None:
@@ -217,7 +222,7 @@ class Modification:
     reconsent: Annotated[list[Permission], "The permissions to be asked for again."]
     occurred_at: Annotated[datetime, "When it was submitted or decided."]
     recorded_at: Annotated[datetime, "When that was recorded."]
-    note: Annotated[str | None, Personal("actor"), "A note."]
+    note: Annotated[str | None, CORRESPONDENCE, "A note."]
 
     def __post_init__(self) -> None:
         _read_documents(self)
@@ -233,7 +238,7 @@ class Suspension:
     suspended: Annotated[bool, "Suspended; false: reinstated."]
     occurred_at: Annotated[datetime, "When that was."]
     recorded_at: Annotated[datetime, "When that was recorded."]
-    why: Annotated[str | None, Personal("actor"), "Why."]
+    why: Annotated[str | None, CORRESPONDENCE, "Why."]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,11 @@ from domain.oversight import (
     StudyEndDeclared,
 )
 from domain.policy_packs import PolicyAdopted
-from domain.vocabulary import Entry, Personal, ResearchEvent
+from domain.vocabulary import (
+    CORRESPONDENCE,
+    Entry,
+    ResearchEvent,
+)
 from projections.paging import Page, Window, during, page
 from projections.writing import Writes
 
@@ -110,7 +114,7 @@ class Report:
     sha256: Annotated[str | None, "The SHA-256 of the report."]
     occurred_at: Annotated[datetime, "When it was sent."]
     recorded_at: Annotated[datetime, "When that was recorded."]
-    note: Annotated[str | None, Personal("actor"), "A note."]
+    note: Annotated[str | None, CORRESPONDENCE, "A note."]
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ class StudyEnd:
     early: Annotated[bool, "Before what the protocol had planned."]
     occurred_at: Annotated[datetime, "When the committee was told."]
     recorded_at: Annotated[datetime, "When that was recorded."]
-    why: Annotated[str | None, Personal("actor"), "Why it ended."]
+    why: Annotated[str | None, CORRESPONDENCE, "Why it ended."]
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ class MonitoringVisit:
     committee: Annotated[str, "The committee."]
     occurred_at: Annotated[datetime, "When it began."]
     recorded_at: Annotated[datetime, "When that was recorded."]
-    note: Annotated[str | None, Personal("actor"), "A note."]
+    note: Annotated[str | None, CORRESPONDENCE, "A note."]
     findings: Annotated[int, "How many findings it raised."]
     unanswered: Annotated[int, "How many of them have no answer yet."]
 
@@ -171,9 +175,9 @@ class VisitFinding:
     answer_by: Annotated[date | None, "The last day for an answer."]
     occurred_at: Annotated[datetime, "When it was raised."]
     recorded_at: Annotated[datetime, "When that was recorded."]
-    what: Annotated[str | None, Personal("actor"), "What was found."]
+    what: Annotated[str | None, CORRESPONDENCE, "What was found."]
     accepted: Annotated[bool | None, "Whether the study accepts it; null: it has not answered."]
-    answer: Annotated[str | None, Personal("actor"), "What the study answered."]
+    answer: Annotated[str | None, CORRESPONDENCE, "What the study answered."]
     answered_at: Annotated[datetime | None, "When it answered last."]
     answered_by: Annotated[int | None, "That answer, by its position."]
     late: Annotated[bool, "Whether the answer came, or is still missing, after that day (UTC)."]

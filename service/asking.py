@@ -11,8 +11,9 @@ from asyncpg import Pool
 from graphql import GraphQLError
 from strawberry.dataloader import DataLoader
 
-from domain.membership import MAY, Duty, Role, RoleHeld
+from domain.membership import MAY, Duty, Role, RoleHeld, may_read
 from domain.readings import Reading
+from domain.vocabulary import Personal
 from projections.following import position_of
 from service.bell import Bell
 from service.readings import Readings
@@ -87,6 +88,11 @@ class Asker:
     def sees_personal_data(self, study: str) -> bool:
         """Whether personal data of a study that was looked up before may be shown."""
         return self.roles.get(study) in MAY[Duty.READ_PERSONAL]
+
+    def sees(self, study: str, *texts: Personal) -> bool:
+        """Whether all personal texts of that study may be shown that are marked like these."""
+        role = self.roles.get(study)
+        return all(may_read(role, each) for each in texts)
 
     def has_read(self, study: str, reading: Reading, participants: Iterable[str] = ()) -> None:
         """Note that they are shown identifiable data of these participants; none named: of anybody.

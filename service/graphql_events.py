@@ -15,7 +15,14 @@ from strawberry.types import Info
 from domain.ballots import BallotCast, Secrecy
 from domain.membership import Duty
 from domain.readings import Reading
-from domain.vocabulary import Channel, Entry, Phase, without_personal_fields
+from domain.vocabulary import (
+    CORRESPONDENCE,
+    Channel,
+    Entry,
+    Phase,
+    personal_fields,
+    without_personal_fields,
+)
 from projections.cycle_progress import Cycle
 from projections.cycle_progress import cycle as cycle_of
 from projections.entries import entries, head_of
@@ -57,11 +64,23 @@ class Event:
 async def shown(entries: Iterable[Entry], asker: Asker) -> list[Event]:
     """The entries of one study, as far as the asker may see them."""
     found = list(entries)
-    if found and asker.sees_personal_data(found[0].study):
-        found = await asker.record.texts.in_place(found)
-    else:
-        found = [structs.replace(e, event=without_personal_fields(e.event)) for e in found]
-    return [_event(entry) for entry in found]
+    read = await asker.record.texts.in_place(
+        structs.replace(each, reason=None) for each in found if _open_to(asker, each)
+    )
+    opened = {each.position: each for each in read}
+    return [
+        _event(
+            opened.get(each.position)
+            or structs.replace(each, event=without_personal_fields(each.event))
+        )
+        for each in found
+    ]
+
+
+def _open_to(asker: Asker, entry: Entry) -> bool:
+    """Whether there is anything personal in what it says, and the asker may read it."""
+    texts = personal_fields(type(entry.event)).values()
+    return bool(texts) and asker.sees(entry.study, *texts)
 
 
 def _event(entry: Entry) -> Event:
@@ -97,7 +116,7 @@ async def event_at(asker: Asker, study: str, position: int) -> Event | None:
     if not found:
         return None
     entry = found[0]
-    if asker.sees_personal_data(study) and without_personal_fields(entry.event) != entry.event:
+    if _open_to(asker, entry) and without_personal_fields(entry.event) != entry.event:
         asker.has_read(study, Reading.PERSONAL_FIELDS, tagged(entry.event.tags))
     (event,) = await shown(found, asker)
     return event
@@ -128,7 +147,7 @@ class Subscription:
         # Following is one read, as it begins: were each event that is shown another, the reads
         # on record would themselves be events to show.
         asker.has_read(study, Reading.AUDIT)
-        if asker.sees_personal_data(study):
+        if asker.sees(study, CORRESPONDENCE):  # the least of what is personal
             asker.has_read(study, Reading.PERSONAL_FIELDS)
         with asker.bell.listening() as rung:
             while True:

@@ -71,7 +71,7 @@ def _object_type(row: type[Any], more: tuple[tuple[str, StrawberryField], ...]) 
         of, description = output(hint), described(hint, spoken(field.name))
         if mark := marked(hint, Personal):
             namespace[field.name] = strawberry.field(
-                resolver=_resolver(_personal(field.name, mark.of), of | None),
+                resolver=_resolver(_personal(field.name, mark), of | None),
                 description=description,
             )
         else:
@@ -87,22 +87,22 @@ def global_id(kind: str, study: str, key: object) -> str:
     return to_base64(kind, f"{study}/{key}")
 
 
-def _personal(name: str, of: str) -> Callable[..., Any]:
+def _personal(name: str, mark: Personal) -> Callable[..., Any]:
     """Shows a personal field to those who may see it, and notes that they did."""
 
     async def shown(root: Any, info: strawberry.Info) -> Any:
-        return await personal_text(info.context, root, name, of)
+        return await personal_text(info.context, root, name, mark)
 
     return shown
 
 
-async def personal_text(asker: Asker, row: Any, name: str, of: str) -> Any:
+async def personal_text(asker: Asker, row: Any, name: str, mark: Personal) -> Any:
     """A personal field of a register's row, if they may see it; that they did is noted."""
     reference = getattr(row, name)
-    if reference is None or not asker.sees_personal_data(row.study):
+    if reference is None or not asker.sees(row.study, mark):
         return None
     # A text of a member's own may be about anybody: then nobody is named.
-    about = pseudonyms(getattr(row, of, None)) if of in PARTICIPANTS else ()
+    about = pseudonyms(getattr(row, mark.of, None)) if mark.of in PARTICIPANTS else ()
     asker.has_read(row.study, Reading.PERSONAL_FIELDS, about)
     return await asker.texts.load((row.study, reference))
 
@@ -251,7 +251,8 @@ def _descriptions(hint: Any) -> Iterable[str]:
             elif isinstance(mark, Identifies):
                 yield f"Identifies a {mark.kind}."
             elif isinstance(mark, Personal):
-                yield "Personal data."
+                also = " Ethics reviewers read it, too." if mark.correspondence else ""
+                yield f"Personal data.{also}"
             elif isinstance(mark, Meta):
                 yield from _bounds(mark)
     elif get_origin(hint) is not None:

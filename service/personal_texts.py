@@ -7,6 +7,7 @@ position of its event and the field. Nothing but the record's sealed parts holds
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,7 +16,16 @@ from asyncpg import Pool, Record
 from msgspec import structs
 
 from domain.corrections import Corrected
-from domain.vocabulary import ERASED, Entry, ResearchEvent, event_types, personal_fields, subjects
+from domain.membership import Role, may_read
+from domain.vocabulary import (
+    ERASED,
+    Entry,
+    Personal,
+    ResearchEvent,
+    event_types,
+    personal_fields,
+    subjects,
+)
 from projections.following import borrowed
 from service.sealing.leaves import SealedField
 from service.sealing.sealed_fields import KeyGone, name_tokens, open_sealed, seal
@@ -174,6 +184,13 @@ def names_in(event: ResearchEvent, field: str, data: bytes) -> Iterable[str]:
         values = msgspec.json.decode(data)
         return [text for name, text in values.items() if name in searched and text]
     return [msgspec.json.decode(data)] if personal_fields(type(event))[field].searched else []
+
+
+@cache
+def opens(role: Role | None, event_type: str, path: str) -> bool:
+    """Whether that sealed field of an event of that type is shown to somebody in this role."""
+    marks = next((personal_fields(t) for t in event_types() if event_type == t.TOPIC), {})
+    return may_read(role, marks.get(path, Personal("actor")))  # the reason has no mark of its own
 
 
 def references_in(entry: Entry) -> list[str]:

@@ -19,6 +19,7 @@ import httpx
 
 from domain.commands import Refused
 from domain.erasure import EraseSubject
+from domain.membership import Role
 from projections.following import borrowed
 from service.bell import Bell
 from service.database import open_pool
@@ -104,7 +105,7 @@ class Victim:
     async def bundle(self) -> bytes:
         """The bundle that a committee gets. Raises `NothingSealed`."""
         async with borrowed(self.pool) as db:
-            pieces = bundle_of_study(db, self.record.texts, STUDY, opened=True)
+            pieces = bundle_of_study(db, self.record.texts, STUDY, role=Role.LEAD_RESEARCHER)
             return b"".join([piece async for piece in pieces])
 
     def found(

@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from domain.membership import Role
 from service.bell import Bell
 from service.database import open_pool
 from service.demo_study import STUDY as DEMO
@@ -71,7 +72,8 @@ class Kept:
     async def bundle(
         self, study: str = STUDY, *, opened: bool = False, by: Sequence[str] = ()
     ) -> bytes:
-        pieces = bundle_of_study(self.db, self.record.texts, study, opened=opened, by=by)
+        role = Role.LEAD_RESEARCHER if opened else None
+        pieces = bundle_of_study(self.db, self.record.texts, study, role=role, by=by)
         return b"".join([piece async for piece in pieces])
 
     def policy(self, study: str = STUDY) -> str:

@@ -71,7 +71,7 @@ async def _shown(visit: Visit, verb: str = "", form: Filled | None = None) -> Re
     return visit.shows(
         "findings.html", title="Visits and findings", status=422 if form else 200,
         audits=opened.rows, findings=findings, oversees=visit.may(Duty.OVERSEE),
-        answers=visit.may(Duty.ANSWER), personal=visit.may(Duty.READ_PERSONAL),
+        answers=visit.may(Duty.ANSWER),
         severities=list(Severity), questions=list(enumerate(QUESTIONS.values(), 1)),
         sent=verb, form=form or Filled(), fresh=Filled(), address=Address.of(visit),
     )  # fmt: skip

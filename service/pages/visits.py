@@ -108,7 +108,7 @@ class Visit:
         mark = marked(get_type_hints(type(row), include_extras=True)[name], Personal)
         if mark is None:
             raise TypeError(f"{type(row).__name__}.{name} is no personal field")
-        text = await personal_text(self.asker, row, name, mark.of)
+        text = await personal_text(self.asker, row, name, mark)
         return None if text is None else str(text)
 
     def shows(

@@ -45,17 +45,20 @@ def bundle(
             async with ResearchRecord(store) as record:
                 role = await role_of(record, study, member, Duty.AUDIT)
                 await record_export(record, study, member, Duty.AUDIT)
-                opened, by = role in MAY[Duty.READ_PERSONAL], cosigned_by or ()
+                by = cosigned_by or ()
                 with new_binary_file(file) as out:
-                    async for piece in bundle_of_study(
-                        db, record.texts, study, opened=opened, by=by
-                    ):
+                    async for piece in bundle_of_study(db, record.texts, study, role=role, by=by):
                         out.write(piece)
         except NothingSealed as fault:
             raise Failure(str(fault)) from None
         finally:
             await db.close()
-        what = "open in it: keep it as you keep the study's" if opened else "encrypted in it"
+        opened = role in MAY[Duty.READ_PERSONAL]
+        what = (
+            "open in it: keep it as you keep the study's"
+            if opened
+            else "encrypted in it, but for what the study and its committee write to each other"
+        )
         _say(f"{file}: personal data are {what}.")
 
     with_store(take_out)

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from asyncpg import Connection, Record
 
-from service.personal_texts import PersonalTexts
+from domain.membership import Role
+from service.personal_texts import PersonalTexts, opens
 from service.sealing.evidence_bundle import OpenPart, Row, SealedPart, evidence_bundle
 from service.sealing.merkle_tree import leaf_hash
 from service.sealing.sealed_fields import Altered, KeyGone, open_sealed
@@ -50,8 +51,9 @@ select position, event_id, leaf, salt, envelope, payload from record.event
 where study = $1 and position > $2 and position <= $3 order by position
 """
 PARTS = """
-select position, path, subjects, blob from record.sealed_part
-where study = $1 and position > $2 and position <= $3 order by position, path
+select p.position, p.path, p.subjects, p.blob, e.type from record.sealed_part p
+join record.event e on e.study = p.study and e.position = p.position
+where p.study = $1 and p.position > $2 and p.position <= $3 order by p.position, p.path
 """
 
 
@@ -65,13 +67,13 @@ def bundle_path(study: str) -> str:
 
 
 async def bundle_of_study(
-    db: Connection, texts: PersonalTexts, study: str, *, opened: bool, by: Sequence[str] = ()
+    db: Connection, texts: PersonalTexts, study: str, *, role: Role | None, by: Sequence[str] = ()
 ) -> AsyncIterator[bytes]:
     """The bundle up to the latest checkpoint that these witnesses cosigned, piece by piece.
 
-    If none are named, it is the latest that anybody cosigned, or the latest at all. `opened` says
-    that whoever gets it may read personal data; else these stay encrypted. The caller decides who
-    may have it, and puts on record that it was taken. Raises `NothingSealed` before anything is
+    If none are named, it is the latest that anybody cosigned, or the latest at all. Personal
+    data that somebody in this role may not read stay encrypted. The caller decides who may have
+    it, and puts on record that it was taken. Raises `NothingSealed` before anything is
     given, and `KeysUnusable`.
     """
     async with db.transaction(isolation="repeatable_read", readonly=True):
@@ -84,7 +86,7 @@ async def bundle_of_study(
         size = row["size"]
         earlier = await db.fetch(EARLIER, study, size, EARLIER_AT_MOST)
         newest, *others = await _with_cosignatures(db, study, [row, *reversed(earlier)])
-        rows = _rows(db, texts, study, size, opened)
+        rows = _rows(db, texts, study, size, role)
         async for piece in evidence_bundle(newest, others, rows, _sealed(db, study, size)):
             yield piece
 
@@ -114,7 +116,7 @@ async def _sealed(db: Connection, study: str, size: int) -> AsyncIterator[bytes]
 
 
 async def _rows(
-    db: Connection, texts: PersonalTexts, study: str, size: int, opened: bool
+    db: Connection, texts: PersonalTexts, study: str, size: int, role: Role | None
 ) -> AsyncIterator[Row]:
     for after in range(0, size, WIDTH):
         through = min(after + WIDTH, size)
@@ -122,14 +124,13 @@ async def _rows(
         sealed = await db.fetch(PARTS, study, after, through)
         ids = {row["position"]: row["event_id"] for row in events}
         found: dict[int, list[OpenPart | SealedPart]] = {position: [] for position in ids}
-        keys = (
-            await texts.keys(study, {s for row in sealed for s in row["subjects"]})
-            if opened
-            else {}
-        )
-        for row in sealed:
+        may = [opens(role, row["type"], row["path"]) for row in sealed]
+        of = {s for row, open_ in zip(sealed, may, strict=True) if open_ for s in row["subjects"]}
+        keys = await texts.keys(study, of) if of else {}
+        for row, open_ in zip(sealed, may, strict=True):
             if row["position"] in found:
-                found[row["position"]].append(_part(row, ids, keys, texts.origin(study)))
+                part = _part(row, ids, keys if open_ else {}, texts.origin(study))
+                found[row["position"]].append(part)
         for row in events:
             position, _, leaf, salt, envelope, payload = row
             yield Row(position, leaf, salt, envelope, payload, tuple(found[position]))
