@@ -4,6 +4,7 @@ Registers that stand at one position take in a batch together, so that it is rea
 cannot take in an event stops just before it, alone, and says on record where and why.
 """
 
+import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -83,6 +84,11 @@ class Register:
     as_recorded: bool = False  # it shows what was recorded first, and corrections beside it
     # after a batch's writes, in their transaction: work out what rests on several events
     settle: Callable[[Connection, Sequence[Entry]], Awaitable[None]] | None = None
+
+    @property
+    def shape(self) -> str:
+        """What its tables are told apart by from those of another release."""
+        return hashlib.sha256(self.ddl.encode()).hexdigest()
 
     def reads(self, event_type: str) -> bool:
         return self.types is None or event_type in self.types

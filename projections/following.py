@@ -31,7 +31,7 @@ from projections.batches import (
     take_in_batch,
     write_anew,
 )
-from projections.rebuilding import BEHIND, PROGRESS, rebuild
+from projections.rebuilding import BEHIND, PROGRESS, make_anew, rebuild
 
 __all__ = [
     "Batch",
@@ -49,6 +49,7 @@ __all__ = [
 
 TRY_AGAIN = 5.0  # seconds until an event at which a register stopped is tried again
 POSITIONS = "select register, position from progress where study = $1"
+SHAPE = "select obj_description(to_regclass($1), 'pg_class')"  # null also where there is no table
 STOPPED_ALL = """
 select register, study, stopped_at, error from progress
 where stopped_at is not null order by register, study
@@ -79,13 +80,17 @@ def registers() -> dict[str, Register]:
 
 
 async def make_tables(db: Connection) -> None:
-    """Make the tables of every register that has none yet, in the connection's schema."""
+    """Make the tables of every register that has none yet, in the connection's schema.
+
+    Where they are those of another release, they are made anew and the record is followed again.
+    """
     async with db.transaction():
         await db.execute(ALONE, "")  # two processes may start at once
         await db.execute(PROGRESS)
         for register in registers().values():
-            if await db.fetchval("select to_regclass($1)", register.tables[0]) is None:
-                await db.execute(register.ddl)
+            if await db.fetchval(SHAPE, register.tables[0]) != register.shape:
+                await db.execute(ALONE, register.name)
+                await make_anew(db, register)
 
 
 async def follow(

@@ -66,9 +66,7 @@ async def _rebuild(
     progress: Callable[[int, int], None],
 ) -> int:
     await shadow.execute(PROGRESS)
-    await shadow.execute("delete from progress where register = $1", register.name)
-    await _drop(shadow, register, await _schema(shadow))
-    await shadow.execute(register.ddl)
+    await make_anew(shadow, register)
     done, before = 0, -BATCH
     while done - before >= BATCH:  # others go on recording meanwhile
         before, done = done, await _catch_up(live, shadow, register, done, progress)
@@ -116,6 +114,14 @@ async def _catch_up(
             done, at = done + reached - at, reached
             progress(done, max(total, done))
     return done
+
+
+async def make_anew(db: Connection, register: Register) -> None:
+    """Make a register's tables, empty, in the connection's schema; those that are there go."""
+    await _drop(db, register, await _schema(db))
+    await db.execute("delete from progress where register = $1", register.name)
+    await db.execute(register.ddl)
+    await db.execute(f"comment on table {register.tables[0]} is '{register.shape}'")
 
 
 async def _drop(db: Connection, register: Register, schema: str) -> None:

@@ -182,6 +182,38 @@ def test_a_rebuild_that_fails_leaves_the_old_rows_and_can_be_made_again(
     asyncio.run(story())
 
 
+def test_tables_of_another_release_are_made_anew_and_followed_from_the_beginning(
+    database: Database,
+) -> None:
+    register, other = registers()["activity_feed"], registers()["action_log"]
+
+    async def story() -> None:
+        async with (
+            recording(database) as recorder,
+            register_pool(database) as pool,
+            rebuilding(database) as (live, shadow),
+        ):
+            await record(recorder, opened, *islice(rich_history(60), 60))
+            await follow_all(pool)
+            whole = await rows_of(live, register), await rows_of(live, other)
+            reached = await live.fetch("select * from progress order by register")
+            await make_tables(live)  # a second start of the same release
+            assert await live.fetch("select * from progress order by register") == reached
+            await live.execute("alter table feed_line rename column line to told")
+            await live.execute("comment on table feed_line is 'an earlier release'")
+            await make_tables(live)
+            assert await live.fetchval("select count(*) from feed_line") == 0
+            gone = [row for row in reached if row["register"] != "activity_feed"]
+            assert await live.fetch("select * from progress order by register") == gone
+            await follow_all(pool)
+            assert (await rows_of(live, register), await rows_of(live, other)) == whole
+            await rebuild(live, shadow, register)
+            await make_tables(live)  # a rebuild leaves tables of this release
+            assert (await rows_of(live, register), await rows_of(live, other)) == whole
+
+    asyncio.run(story())
+
+
 def test_only_one_at_a_time_rebuilds_a_register(database: Database) -> None:
     register = registers()["activity_feed"]
 
