@@ -28,6 +28,7 @@ from service import logs
 from service.application import application
 from service.identity import DemoIssuer
 from service.research_record import Proposal, ResearchRecord
+from service.serving import keep_what_is_loaded
 from service.settings import Settings
 from service.store import Store, store
 from tests.recording import draft
@@ -45,6 +46,7 @@ def proposal(command: type, event: object) -> Proposal:
 
 def serve(kept: Store, issuer: DemoIssuer, port: int) -> None:
     app = application(kept, issuer.identity, project=False)
+    keep_what_is_loaded()
     uvicorn.run(app, port=port, log_level="error", access_log=False)
 
 
@@ -142,6 +144,7 @@ def main() -> None:
                 target=serve, args=(kept, issuer, options.port)
             )
             service.start()
+            keep_what_is_loaded()
             try:
                 time.sleep(4)
                 uvloop.run(
