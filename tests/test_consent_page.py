@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -15,7 +16,9 @@ from tests.browsing import (
     chromium,
     complaints,
     hosts,
+    in_scheme,
     is_open_to_everybody,
+    overflows,
     patiently,
     requested,
     sign_in,
@@ -252,3 +255,30 @@ def test_consent_is_withdrawn_by_keyboard_alone(browser: Chrome, service: Servic
         lambda b: "Nobody has to agree" in b.find_element(By.TAG_NAME, "main").text
     )
     assert barriers(browser) == []
+
+
+SENT = """{
+const form = document.createElement('form')
+form.method = 'post'
+form.action = '%s'
+document.body.append(form)
+form.submit()
+}"""
+
+
+@pytest.mark.parametrize(
+    ("participant", "said"), [("p-2", "is on record as"), ("x-9", "It is not on record yet")]
+)
+def test_what_a_viewer_is_told_of_a_withdrawal_has_no_barriers(
+    browser: Chrome, service: Service, participant: str, said: str
+) -> None:
+    sign_in(browser, service, "vic")
+    devtools: Any = browser  # the form is on no page that a viewer may see
+    for scheme, width in (("light", 1440), ("dark", 360)):
+        in_scheme(browser, scheme)
+        sized(browser, width)
+        browser.get(f"http://{service.address}/s/maize")
+        send = {"expression": SENT % f"/s/maize/p/{participant}/withdraw"}
+        devtools.execute_cdp_cmd("Runtime.evaluate", send)
+        patiently(browser).until(lambda b: said in b.find_element(By.TAG_NAME, "main").text)
+        assert (barriers(browser), max(0, overflows(browser))) == ([], 0)
