@@ -11,7 +11,7 @@ from asyncpg import Pool
 from graphql import GraphQLError
 from strawberry.dataloader import DataLoader
 
-from domain.membership import MAY, Duty, Role, RoleHeld, may_read
+from domain.membership import MAY, Duty, Role, may_read
 from domain.readings import Reading
 from domain.vocabulary import Personal
 from projections.following import position_of
@@ -59,11 +59,9 @@ class Asker:
 
     async def role_in(self, study: str) -> Role | None:
         """Their role in a study as it stands on record now; None for a study not to be known of."""
-        held = RoleHeld(self.member, Duty.READ)
-        for each in await self.record.heard(study, held.selectors()):
-            held.hear(each)
-        self.roles[study] = held.role
-        return held.role
+        role = (await self.record.role_held(study, self.member, Duty.READ)).role
+        self.roles[study] = role
+        return role
 
     async def require(self, study: str, duty: Duty) -> None:
         """Raise unless their role in the study, as it stands now, may do this."""

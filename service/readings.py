@@ -18,7 +18,7 @@ import structlog
 from asyncpg import PostgresError
 
 from domain.commands import Occasion, Refused
-from domain.membership import Duty, Role, RoleHeld
+from domain.membership import Duty, Role
 from domain.readings import IdentifiableDataRead, Reading, RecordReading
 from domain.vocabulary import Channel
 from projections.paging import Page
@@ -156,30 +156,23 @@ def _study_of(proposal: Proposal) -> str:
     return proposal.occasion.study
 
 
-async def role_of(record: ResearchRecord, study: str, member: str, duty: Duty) -> Role:
-    """A member's role as it stands now, if it may do this. Raises `Refused`."""
-    held = RoleHeld(member, duty)
-    for each in await record.heard(study, held.selectors()):
-        held.hear(each)
-    if not held.holds() or held.role is None:
-        raise Refused([held.reason()])
-    return held.role
-
-
 async def record_export(
     record: ResearchRecord, study: str, reader: str, duty: Duty, *participants: str
-) -> Recorded:
+) -> tuple[Role, Recorded]:
     """Put on record that a member takes out a copy: of these participants' consent, or of all.
 
-    Raises `Refused`, also if their role may not do what the copy lets them.
+    Returns their role with it. Raises `Refused`, also if their role may not do what the copy lets
+    them.
     """
-    await role_of(record, study, reader, duty)
+    held = await record.role_held(study, reader, duty)
+    if not held.holds() or held.role is None:
+        raise Refused([held.reason()])
     now = datetime.now(UTC)
     event = IdentifiableDataRead(
         reader=reader, reading=Reading.EXPORT, first_at=now, last_at=now, reads=1,
         participants=participants,
     )  # fmt: skip
-    return await record.submit(_proposal(study, event, Channel.CLI))
+    return held.role, await record.submit(_proposal(study, event, Channel.CLI))
 
 
 def participants_in(shown: Any) -> set[str]:

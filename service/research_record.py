@@ -21,6 +21,7 @@ from domain.commands import Command, Occasion, Refused
 from domain.conditions import Reason
 from domain.erased_subjects import SubjectErased
 from domain.erasure import EraseSubject
+from domain.membership import Duty, RoleHeld
 from domain.older_events import read_recorded
 from domain.vocabulary import ERASED, Heard, ResearchEvent
 from service.database import open_pool
@@ -193,6 +194,13 @@ class ResearchRecord:
         """What stands on record that any of the selectors asks for, in order."""
         rows, _ = await self.recorder.read(study, [_item(selector) for selector in selectors])
         return [_heard(row) for row in rows]
+
+    async def role_held(self, study: str, member: str, duty: Duty) -> RoleHeld:
+        """The role that a member has in a study as it stands now, to be asked for this duty."""
+        held = RoleHeld(member, duty)
+        for each in await self.heard(study, held.selectors()):
+            held.hear(each)
+        return held
 
     async def _attempt(self, study: str, proposals: dict[int, Proposal]) -> dict[int, Answer]:
         """Look at the record, decide, append. Raises `Conflict` or `Repeated`: nothing was done."""

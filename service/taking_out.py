@@ -50,7 +50,7 @@ def export(study: str, file: Path, *, member: str) -> None:
         db = await connect(store.service_url)
         try:
             async with ResearchRecord(store) as record:
-                taken = await record_export(record, study, member, Duty.READ_PERSONAL)
+                _, taken = await record_export(record, study, member, Duty.READ_PERSONAL)
                 with new_file(file) as out, progress(f"{study}: events") as report:
                     count = await export_study(
                         db, record.texts, study, lambda line: print(line, file=out), report,

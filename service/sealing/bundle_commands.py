@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from domain.membership import MAY, Duty
 from service.database import connect
-from service.readings import record_export, role_of
+from service.readings import record_export
 from service.research_record import ResearchRecord
 from service.sealing.bundled_study import NothingSealed, bundle_of_study
 from service.store import Store
@@ -43,8 +43,7 @@ def bundle(
         db = await connect(store.service_url)
         try:
             async with ResearchRecord(store) as record:
-                role = await role_of(record, study, member, Duty.AUDIT)
-                await record_export(record, study, member, Duty.AUDIT)
+                role, _ = await record_export(record, study, member, Duty.AUDIT)
                 by = cosigned_by or ()
                 with new_binary_file(file) as out:
                     async for piece in bundle_of_study(db, record.texts, study, role=role, by=by):
