@@ -13,7 +13,7 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from service.sealing.private_files import opened
+from service.sealing.private_files import sync_folder
 from service.settings import Settings
 from service.store import Store, check, store
 
@@ -70,8 +70,7 @@ def new_binary_file(path: Path) -> Iterator[BinaryIO]:
         Path(partly).replace(path)
     finally:
         Path(partly).unlink(missing_ok=True)
-    with opened(path.parent) as folder:
-        os.fsync(folder)
+    sync_folder(path.parent)
 
 
 def moment(said: str) -> datetime:

@@ -15,8 +15,7 @@ def write_private(file: Path, text: str) -> None:
     partly.unlink(missing_ok=True)
     _write(partly, text)
     partly.replace(file)
-    with opened(file.parent) as folder:
-        os.fsync(folder)
+    sync_folder(file.parent)
 
 
 def make_private(file: Path, text: str) -> None:
@@ -27,8 +26,13 @@ def make_private(file: Path, text: str) -> None:
         file.hardlink_to(partly)  # unlike a renaming, it never replaces a file
     finally:
         partly.unlink()
-    with opened(file.parent) as folder:
-        os.fsync(folder)
+    sync_folder(file.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """See to it that the names in a folder stand when the power fails. Raises OSError."""
+    with opened(folder) as descriptor:
+        os.fsync(descriptor)
 
 
 def _write(file: Path, text: str) -> None:
