@@ -222,6 +222,16 @@ def test_what_the_database_refuses_is_put_down_to_its_event(
     run(story())
 
 
+async def only_who_reads_everything_stops_at(position: int, pool: asyncpg.Pool) -> None:
+    among = [counting(), counting(count, "cycles", ["CycleOpened"])]
+    follower = Following(pool, among, lambda stopped: None, lambda batch: None)
+    while await follower.go_on():
+        pass
+    ((register, _, at, error),) = await stopped_registers(pool)
+    assert (register, at) == ("counted", position)
+    assert error.startswith("Unreadable in _read, entries.py:")
+
+
 def test_an_event_of_a_later_release_stops_only_those_that_read_it(database: Database) -> None:
     envelope = b'{"role":"viewer","phase":"act","channel":"api"}'
     unknown = draft("FutureEvent", "cycle:c-1", envelope=envelope)
@@ -230,13 +240,7 @@ def test_an_event_of_a_later_release_stops_only_those_that_read_it(database: Dat
         async with studied(database, 20) as (recorder, pool):
             await recorder.append(STUDY, [unknown])
             await record(recorder, CycleOpened(cycle="c-9", title="Later", question="And now?"))
-            among = [counting(), counting(count, "cycles", ["CycleOpened"])]
-            follower = Following(pool, among, lambda stopped: None, lambda batch: None)
-            while await follower.go_on():
-                pass
-            ((register, _, at, error),) = await stopped_registers(pool)
-            assert (register, at) == ("counted", 21)
-            assert error.startswith("Unreadable in _read, entries.py:")
+            await only_who_reads_everything_stops_at(21, pool)
             assert await position_of(pool, "cycles", STUDY) == 22
 
     run(story())
@@ -255,13 +259,7 @@ def test_an_event_that_cannot_be_read_at_all_stops_only_those_that_read_it(
     async def story() -> None:
         async with studied(database, 20) as (recorder, pool):
             await recorder.append(STUDY, [never])
-            among = [counting(), counting(count, "cycles", ["CycleOpened"])]
-            follower = Following(pool, among, lambda stopped: None, lambda batch: None)
-            while await follower.go_on():
-                pass
-            ((register, _, at, error),) = await stopped_registers(pool)
-            assert (register, at) == ("counted", 21)
-            assert error.startswith("Unreadable in _read, entries.py:")
+            await only_who_reads_everything_stops_at(21, pool)
             assert await position_of(pool, "cycles", STUDY) == 21
 
     run(story())

@@ -5,7 +5,7 @@ an event is held against, and how the service goes about it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -47,6 +47,17 @@ async def record_and_seal(recorder: Recorder, sealer: Sealer, events: int = EVEN
         [draft("Noted", *tags[: 1 + n % 2], personal=NOTE) for n in range(events)],
     )
     await sealer.seal_all()
+
+
+async def record_and_seal_another(recorder: Recorder, sealer: Sealer) -> None:
+    await recorder.append("another", [draft(study="another")])
+    await sealer.seal_all()
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110 (the re-reading offers no event)
+            await asyncio.sleep(0.01)
 
 
 async def found_in(database: Database, folder: Path) -> list[Fault]:
@@ -191,14 +202,11 @@ async def test_the_running_service_notices_it_within_a_pass_and_forgets_it_when_
         reading(database, tmp_path) as rereading,
     ):
         await record_and_seal(recorder, sealer)
-        await recorder.append("another", [draft(study="another")])
-        await sealer.seal_all()
+        await record_and_seal_another(recorder, sealer)
         with capture_logs() as logged:
             running = asyncio.create_task(rereading.run())
             await as_owner(database, f"update record.event set payload = '[]' {AT} 57")
-            async with asyncio.timeout(30):
-                while not rereading.faults:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            await until(lambda: bool(rereading.faults))
             # Sealing goes on: what comes after is not left open to change, and has its receipts.
             await record_and_seal(recorder, sealer, 1)
             assert sealer.refusals == {}
@@ -206,9 +214,7 @@ async def test_the_running_service_notices_it_within_a_pass_and_forgets_it_when_
             await asyncio.sleep(0.5)  # some passes: it is told once
             assert [fault.position for fault in rereading.faults[STUDY]] == [57]
             await as_owner(database, f"update record.event set payload = '{{}}' {AT} 57")
-            async with asyncio.timeout(30):
-                while rereading.faults:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            await until(lambda: not rereading.faults)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
     told, mended = [line for line in logged if line["log_level"] != "debug"]
@@ -228,8 +234,7 @@ async def test_a_study_that_cannot_be_read_is_told_and_the_others_are_read_all_t
         reading(database, tmp_path) as rereading,
     ):
         await record_and_seal(recorder, sealer)
-        await recorder.append("another", [draft(study="another")])
-        await sealer.seal_all()
+        await record_and_seal_another(recorder, sealer)
         await as_owner(
             database,
             "alter table record.event alter column payload drop not null",
@@ -238,9 +243,7 @@ async def test_a_study_that_cannot_be_read_is_told_and_the_others_are_read_all_t
         )
         with capture_logs() as logged:
             running = asyncio.create_task(rereading.run())
-            async with asyncio.timeout(30):
-                while len(rereading.faults) < 2:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+            await until(lambda: len(rereading.faults) >= 2)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
     told = [(line["study"], line["fault"]) for line in logged if line["event"] == "not_as_sealed"]
