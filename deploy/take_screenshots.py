@@ -14,14 +14,13 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from selenium.webdriver import Chrome
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.browsing import chromium, in_scheme, sized  # noqa: E402 (the path comes first)
+from tests.browsing import chromium, debug, in_scheme, sized  # noqa: E402 (the path comes first)
 
 PATIENCE = 60  # seconds
 INTO = ROOT / "deploy" / "screenshots"
@@ -61,12 +60,11 @@ def demo(home: Path) -> Iterator[dict[str, str]]:
 
 def take(browser: Chrome, name: str, width: int, height: int) -> None:
     """What is to be seen now, without the bars to scroll by; a desk's page smaller than it is."""
-    devtools: Any = browser
-    devtools.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
+    debug(browser, "Emulation.setScrollbarsHidden", hidden=True)
     scale = 0.7 if width > 1000 else 1
     seen = {"x": 0, "y": browser.execute_script("return scrollY"), "scale": scale}
-    asked = {"format": "png", "clip": seen | {"width": width, "height": height}}
-    picture = devtools.execute_cdp_cmd("Page.captureScreenshot", asked)["data"]
+    clip = seen | {"width": width, "height": height}
+    picture = debug(browser, "Page.captureScreenshot", format="png", clip=clip)["data"]
     path = INTO / f"{name}.png"
     path.write_bytes(b64decode(picture))
     print(f"{path.relative_to(ROOT)}: {width} x {height}, {path.stat().st_size / 1e3:.0f} kB")

@@ -91,26 +91,29 @@ def sign_in(browser: Chrome, service: Service, member: str) -> None:
     patiently(browser).until(lambda b: "/sign-in/" not in b.current_url)
 
 
+def debug(browser: Chrome, command: str, **values: Any) -> Any:
+    """Have the debugger do something (Chrome DevTools Protocol), whatever the page's own policy."""
+    untyped: Any = browser  # the method is made at run time, so selenium's types lack it
+    return untyped.execute_cdp_cmd(command, values)
+
+
 def barriers(browser: Chrome) -> list[str]:
     """What axe-core finds on the page as it is now: WCAG 2.2 A and AA, and its best practices."""
-    devtools: Any = browser  # put in by the debugger: the page's own policy lets no script in
-    devtools.execute_cdp_cmd("Runtime.evaluate", {"expression": AXE.read_text("utf-8")})
+    debug(browser, "Runtime.evaluate", expression=AXE.read_text("utf-8"))
     found: list[str] = browser.execute_async_script(ASKED, RULES)
     return found
 
 
 def sized(browser: Chrome, width: int, height: int = 900) -> None:
     """Makes the page's own area this wide, also narrower than a window may be."""
-    devtools: Any = browser
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-    devtools.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    debug(browser, "Emulation.setDeviceMetricsOverride", **metrics)
 
 
 def in_scheme(browser: Chrome, scheme: str) -> None:
     """As on a device that prefers light or dark."""
-    devtools: Any = browser
     features = [{"name": "prefers-color-scheme", "value": scheme}]
-    devtools.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    debug(browser, "Emulation.setEmulatedMedia", features=features)
 
 
 def overflows(browser: Chrome) -> int:

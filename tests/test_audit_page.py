@@ -18,6 +18,7 @@ from tests.browsing import (
     PATIENCE,
     chromium,
     complaints,
+    debug,
     hosts,
     is_open_to_everybody,
     patiently,
@@ -277,8 +278,7 @@ def test_from_a_question_to_its_proof_by_keyboard_alone(browser: Chrome, service
 def test_questions_and_filters_work_without_scripts(browser: Chrome, service: Service) -> None:
     sign_in(browser, service, "rev")
     sized(browser, 1440)
-    devtools: object = browser
-    devtools.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})  # type: ignore[attr-defined]
+    debug(browser, "Emulation.setScriptExecutionDisabled", value=True)
     try:
         browser.get(f"http://{service.address}/s/maize/audit")
         browser.find_element(By.CSS_SELECTOR, "#q17 summary").send_keys(Keys.ENTER)
@@ -289,7 +289,7 @@ def test_questions_and_filters_work_without_scripts(browser: Chrome, service: Se
         patiently(browser).until(lambda b: "participant=p-2" in b.current_url)
         assert "with these filters" in browser.find_element(By.TAG_NAME, "main").text
     finally:
-        devtools.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})  # type: ignore[attr-defined]
+        debug(browser, "Emulation.setScriptExecutionDisabled", value=False)
 
 
 def test_on_paper_every_answer_is_open_and_what_is_to_be_pressed_is_gone(
@@ -297,12 +297,11 @@ def test_on_paper_every_answer_is_open_and_what_is_to_be_pressed_is_gone(
 ) -> None:
     sign_in(browser, service, "rev")
     browser.get(f"http://{service.address}/s/maize/audit")
-    devtools: object = browser
-    devtools.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})  # type: ignore[attr-defined]
+    debug(browser, "Emulation.setEmulatedMedia", media="print")
     try:
         assert not browser.find_element(By.CSS_SELECTOR, ".as-of").is_displayed()
         assert not browser.find_element(By.CSS_SELECTOR, ".tabs").is_displayed()
         heights = "return [...document.querySelectorAll('.answer')].map((a) => a.offsetHeight)"
         assert all(height > 0 for height in browser.execute_script(heights))
     finally:
-        devtools.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})  # type: ignore[attr-defined]
+        debug(browser, "Emulation.setEmulatedMedia", media="")

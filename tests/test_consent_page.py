@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -15,6 +14,7 @@ from tests.browsing import (
     barriers,
     chromium,
     complaints,
+    debug,
     hosts,
     in_scheme,
     is_open_to_everybody,
@@ -223,9 +223,10 @@ def test_with_the_receipts_code_they_see_what_is_theirs_and_take_it_back(
         assert "You took back: being interviewed." in done.text
         again = anyone.post("/withdraw/mine", data={"code": code[1]}).text
         assert "you took it back" in again
-    by_code = int(re.search(r"name this number: (\d+)", done.text)[1])  # type: ignore[index]
-    assert by_code > last
-    assert "by their own code" in ana.get(f"/s/maize/p/p-6?at_least={by_code}").text
+    by_code = re.search(r"name this number: (\d+)", done.text)
+    assert by_code is not None
+    assert int(by_code[1]) > last
+    assert "by their own code" in ana.get(f"/s/maize/p/p-6?at_least={by_code[1]}").text
 
 
 def test_consent_pages_have_no_barriers_in_light_and_dark_at_every_size(
@@ -273,12 +274,11 @@ def test_what_a_viewer_is_told_of_a_withdrawal_has_no_barriers(
     browser: Chrome, service: Service, participant: str, said: str
 ) -> None:
     sign_in(browser, service, "vic")
-    devtools: Any = browser  # the form is on no page that a viewer may see
     for scheme, width in (("light", 1440), ("dark", 360)):
         in_scheme(browser, scheme)
         sized(browser, width)
         browser.get(f"http://{service.address}/s/maize")
-        send = {"expression": SENT % f"/s/maize/p/{participant}/withdraw"}
-        devtools.execute_cdp_cmd("Runtime.evaluate", send)
+        send = SENT % f"/s/maize/p/{participant}/withdraw"
+        debug(browser, "Runtime.evaluate", expression=send)  # no page of a viewer's has the form
         patiently(browser).until(lambda b: said in b.find_element(By.TAG_NAME, "main").text)
         assert (barriers(browser), max(0, overflows(browser))) == ([], 0)

@@ -24,6 +24,7 @@ from tests.browsing import (
     barriers,
     chromium,
     complaints,
+    debug,
     hosts,
     in_scheme,
     overflows,
@@ -339,8 +340,7 @@ def test_pages_for_logging_have_no_barriers_and_ask_nobody_else(
 
 
 def test_a_browser_without_scripts_logs_all_the_same(hall: Field, browser: Chrome) -> None:
-    devtools: Any = browser
-    devtools.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    debug(browser, "Emulation.setScriptExecutionDisabled", value=True)
     sign_in(browser, hall, "fay")
     browser.get(f"{hall.url}/s/maize/log/receiveComplaint")
     assert "needs a connection" in browser.find_element(By.TAG_NAME, "main").text

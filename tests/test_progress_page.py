@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
@@ -13,6 +12,7 @@ from tests.browsing import (
     barriers,
     chromium,
     complaints,
+    debug,
     hosts,
     in_scheme,
     overflows,
@@ -125,8 +125,7 @@ def test_the_page_has_no_barriers_and_its_marks_are_walked_by_keyboard(
 def test_the_page_is_read_and_turned_back_without_scripts(
     browser: Chrome, service: Service
 ) -> None:
-    devtools: Any = browser
-    devtools.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    debug(browser, "Emulation.setScriptExecutionDisabled", value=True)
     sign_in(browser, service, "ana")
     main = browser.find_element(By.TAG_NAME, "main").text
     assert "Two turns of learning" in main

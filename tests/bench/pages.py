@@ -54,7 +54,7 @@ from service.store import Store
 from tests.bench.audit import Line, stage
 from tests.bench.mutation import MUTATION
 from tests.bench.stage import durable_server, record
-from tests.browsing import chromium
+from tests.browsing import chromium, debug
 from tests.registers import STUDY, follow_all
 from tests.story import opened
 
@@ -219,8 +219,7 @@ def painted(address: str, token: str, times: int) -> None:
             browser.get(f"{address}/sign-in")
             cookie = {"name": "parcycle_session", "value": token, "path": "/", "httpOnly": True}
             browser.add_cookie(cookie | {"sameSite": "Strict"})
-            devtools: Any = browser
-            devtools.execute_cdp_cmd("Network.clearBrowserCache", {})
+            debug(browser, "Network.clearBrowserCache")
             browser.get(f"{address}/s/{STUDY}")
             time.sleep(2)
             paint, size = browser.execute_script(PAINTED)
