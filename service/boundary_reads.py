@@ -1,5 +1,10 @@
 """The SQL by which the recorder reads: what matches a boundary after a position, and the head."""
 
+from typing import Any
+
+from domain.vocabulary import tag_hash
+from service.appends import Items, type_tag
+
 # Takes the study, a position, and the hash of each tag beside its item's number. Each item is
 # driven from its rarest tag, judged by how far on its eighth event is: a common tag then costs
 # nothing, in whichever order the tags are given. One statement, so one snapshot: the head is the
@@ -51,3 +56,19 @@ from record.event where study = $1 and position > $2
 union all
 select h.position, null, null, null, null, null, null from record.study_head h where h.study = $1
 """
+
+
+def sought(items: Items) -> tuple[Any, ...]:
+    """The SQL that finds what matches any of the items, and what it takes after the position."""
+    if not all(types or tags for types, tags in items):
+        return (EVERYTHING,)
+    numbers: list[int] = []
+    hashes: list[int] = []
+    number = 0
+    for types, tags in items:
+        for type_tags in [[type_tag(type_)] for type_ in types] or [[]]:  # they are alternatives
+            each = [*tags, *type_tags]
+            numbers += [number] * len(each)
+            hashes += [tag_hash(tag) for tag in each]
+            number += 1
+    return (OF_ONE_TAG, hashes[0]) if len(hashes) == 1 else (MATCHING, numbers, hashes)

@@ -26,7 +26,7 @@ from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
 from domain.vocabulary import Entry, ResearchEvent, tag_hash, without_personal_fields
 from projections.entries import entries
-from service.recorder import type_tag
+from service.appends import type_tag
 
 # Positions of a participant's enrolment, and of what may have turned a permission of theirs.
 TURNING = """

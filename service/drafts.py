@@ -12,8 +12,8 @@ from domain.commands import Command
 from domain.erased_subjects import SubjectErased
 from domain.older_events import write_recorded
 from domain.vocabulary import Envelope, ResearchEvent
+from service.appends import Draft
 from service.personal_texts import Part, Sealed, parts_of
-from service.recorder import Draft
 from service.sealing.leaves import (
     LEAF_BYTES,
     SALT_BYTES,

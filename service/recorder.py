@@ -1,32 +1,30 @@
 """The recorder: conditional appends to PostgreSQL, many in one transaction, and reads by tags.
 
-One writer a process takes whatever waits and appends it in one round trip and one commit (group
-commit); nothing waits for a timer. Every append takes its study's row lock first, so positions have
-no gaps and a follower that has read up to N has missed nothing before it.
+One writer a process takes what waits and appends it in one round trip and one commit (group
+commit); nothing waits for a timer. Where many wait it takes half of them: while PostgreSQL writes
+these, the others' callers are answered and ask again. Every append takes its study's row lock
+first, so positions have no gaps and a follower that has read up to N has missed nothing before it.
 """
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 import structlog
-from msgspec import Struct
 
-from domain.vocabulary import tag_hash
-from service.boundary_reads import EVERYTHING, MATCHING, OF_ONE_TAG
+from service.appends import Appended, Draft, Items, Request, arguments
+from service.boundary_reads import sought
 from service.database import connect
-from service.sealing.leaves import LeafAroundTime, SealedField
 
 log = structlog.get_logger(__name__)
 
 BATCH = 512  # requests taken into one transaction at most
+WORTH_HALVING = 32  # requests; of fewer, two transactions cost more than one that all wait for
 UNAVAILABLE_AFTER = 30.0  # seconds without a database before an append is given up
-SEPARATOR = "\x1f"
 
 # A plan is made once and kept: one made while tables were small must not scan them once they are
 # large.
@@ -46,33 +44,6 @@ UNREACHABLE = (
 )  # fmt: skip
 
 APPEND = "select heads, recorded, conflicts, repeats from record.append($1, $2, $3, $4, $5, $6)"
-Items = Sequence[tuple[Sequence[str], Sequence[str]]]  # (types, tags): any of these, all of those
-
-
-class Draft(Struct, frozen=True, kw_only=True):
-    """An event to be appended; the study's lock decides its position and `recorded_at`."""
-
-    event_id: UUID
-    type: str
-    schema: int
-    actor: str
-    occurred_at: datetime
-    tags: Sequence[str]
-    envelope: bytes
-    payload: bytes
-    salt: bytes  # of the commitment to envelope and payload
-    leaf: LeafAroundTime
-    sealed: Sequence[SealedField] = ()
-    words: Sequence[tuple[str, bytes]] = ()  # (path, token) of the blind index of names
-    command_id: UUID | None = None
-    command_digest: bytes | None = None  # on the last event of a command: what it asked for
-
-
-class Appended(Struct, frozen=True):
-    """Where the last event of an append stands, and when it was recorded."""
-
-    position: int
-    recorded_at: datetime
 
 
 class Conflict(Exception):
@@ -90,20 +61,6 @@ class RecordUnavailable(Exception):
     """
 
 
-class Request(Struct):
-    """An append that waits for the writer."""
-
-    study: str
-    events: Sequence[Draft]
-    items: Items
-    after: int
-    answer: "asyncio.Future[Appended]"
-
-
-def type_tag(type_: str) -> str:
-    return f"t:{type_}"
-
-
 class Recorder:
     """Appends to and reads from the record of every study in one database."""
 
@@ -112,6 +69,7 @@ class Recorder:
     ) -> None:
         self._url, self._unavailable_after = url, unavailable_after
         self._waiting: deque[Request] = deque()
+        self._answering = 0  # requests just recorded, whose callers may ask again at once
         self._something_waits = asyncio.Event()
         self._known: set[str] = set()
         self._on_append: list[Callable[[], None]] = []
@@ -164,13 +122,8 @@ class Recorder:
 
         Waits while the database is away. Raises `RecordUnavailable`.
         """
-        numbers, hashes = _numbered_hashes(items)
-        if not all(types or tags for types, tags in items):
-            rows = await self._patiently(EVERYTHING, study, after)
-        elif len(hashes) == 1:
-            rows = await self._patiently(OF_ONE_TAG, study, after, hashes[0])
-        else:
-            rows = await self._patiently(MATCHING, study, after, numbers, hashes)
+        sql, *asked_for = sought(items)
+        rows = await self._patiently(sql, study, after, *asked_for)
         asked = [(frozenset(types), frozenset(tags)) for types, tags in items]
         head, found = 0, []
         for row in rows:
@@ -232,23 +185,23 @@ class Recorder:
 
     def _take(self) -> list[Request]:
         """What waits, but for what could meet an event of this very batch: that is for the next."""
+        many = len(self._waiting) + self._answering
+        most = min(BATCH, (many + 1) // 2 if many >= WORTH_HALVING else many)
         batch: list[Request] = []
         later: list[Request] = []
         seen: defaultdict[str, set[str | UUID | None]] = defaultdict(set)  # of each study
-        while self._waiting and len(batch) < BATCH:
+        while self._waiting and len(batch) < most:
             request = self._waiting.popleft()
             if request.answer.cancelled():
                 continue
             of_study = seen[request.study]
-            if of_study and _meets(request, of_study):
+            if of_study and request.meets(of_study):
                 later.append(request)
                 continue
             batch.append(request)
-            for event in request.events:
-                of_study.add(event.command_id)
-                of_study.add(type_tag(event.type))
-                of_study.update(event.tags)
+            request.leaves(of_study)
         self._waiting.extendleft(reversed(later))
+        self._answering = 0
         return batch
 
     async def _settle(self, batch: list[Request]) -> None:
@@ -257,7 +210,8 @@ class Recorder:
         gone_since: float | None = None
         while batch := [request for request in batch if not request.answer.done()]:
             try:
-                await self._send(batch)
+                if await self._send(batch):
+                    return
                 gone_since = None
             except Exception as error:
                 if not isinstance(error, UNREACHABLE):
@@ -267,19 +221,20 @@ class Recorder:
                         await self._settle(batch[half:])
                     elif not batch[0].answer.done():
                         batch[0].answer.set_exception(error)
-                    continue
+                    return
                 # The commit may have happened or not: the command ids tell when it is back.
                 log.warning("database_lost", error=type(error).__name__, requests=len(batch))
                 self._forget_connection()
                 gone_since = gone_since or clock()
                 given_up = self._stopping or clock() - gone_since > self._unavailable_after
                 for request in batch:
-                    if (given_up or not _repeatable(request)) and not request.answer.done():
+                    if (given_up or not request.repeatable) and not request.answer.done():
                         request.answer.set_exception(RecordUnavailable(str(error)))
                 if not given_up:
                     await asyncio.sleep(0.1)
 
-    async def _send(self, batch: list[Request]) -> None:
+    async def _send(self, batch: list[Request]) -> bool:
+        """Whether all of them are on record now; else nothing is, and some have their answers."""
         db = await self._connection()
         # Locked in this order by every writer, so that none waits for another that waits for it.
         studies = sorted({request.study for request in batch})
@@ -292,17 +247,18 @@ class Recorder:
                 unknown,
             )
             self._known.update(unknown)
-        args, lasts = _arguments(batch, studies)
+        args, lasts = arguments(batch, studies)
         (row,) = await self._ask(db, APPEND, *args)
         conflicts, repeats = set(row["conflicts"] or ()), set(row["repeats"] or ())
         if not conflicts and not repeats:
             heads, recorded = row["heads"], row["recorded"]
-            for request, (n, ordinal) in zip(batch, lasts, strict=True):
-                if not request.answer.done():
-                    request.answer.set_result(Appended(heads[n] + ordinal, recorded[n]))
-            for wake in self._on_append:
-                wake()
-            return
+            appended = [Appended(heads[n] + ordinal, recorded[n]) for n, ordinal in lasts]
+            if self._waiting:  # it is sent first, and written while these callers go on
+                self._answering += len(batch)
+                asyncio.get_running_loop().call_soon(self._answer, batch, appended)
+            else:
+                self._answer(batch, appended)
+            return True
         for number, request in enumerate(batch):
             if request.answer.done():
                 continue
@@ -310,6 +266,14 @@ class Recorder:
                 request.answer.set_exception(Repeated())
             elif number in conflicts:
                 request.answer.set_exception(Conflict())
+        return False
+
+    def _answer(self, batch: list[Request], appended: list[Appended]) -> None:
+        for request, each in zip(batch, appended, strict=True):
+            if not request.answer.done():
+                request.answer.set_result(each)
+        for wake in self._on_append:
+            wake()
 
     async def _connection(self) -> asyncpg.Connection:
         if self._db is None or self._db.is_closed():
@@ -321,76 +285,3 @@ class Recorder:
         if self._db is not None:
             self._db.terminate()
             self._db = None
-
-
-def _repeatable(request: Request) -> bool:
-    return any(event.command_digest is not None for event in request.events)
-
-
-def _numbered_hashes(items: Items) -> tuple[list[int], list[int]]:
-    """The hashes of each item's tags, each beside its item's number; types are alternatives."""
-    numbers: list[int] = []
-    hashes: list[int] = []
-    number = 0
-    for types, tags in items:
-        for type_tags in [[type_tag(type_)] for type_ in types] or [[]]:
-            each = [*tags, *type_tags]
-            numbers += [number] * len(each)
-            hashes += [tag_hash(tag) for tag in each]
-            number += 1
-    return numbers, hashes
-
-
-def _meets(request: Request, seen: set[str | UUID | None]) -> bool:
-    """Whether what it may not stand after, or its own command, is among these events' tags."""
-    if any(event.command_digest and event.command_id in seen for event in request.events):
-        return True
-    return any(
-        seen.issuperset(tags) and (not types or any(type_tag(type_) in seen for type_ in types))
-        for types, tags in request.items
-    )
-
-
-def _arguments(
-    batch: Iterable[Request], studies: Sequence[str]
-) -> tuple[list[Sequence[Any]], list[tuple[int, int]]]:
-    """What record.append takes, and where each request's last event will stand.
-
-    Tuples for composite types: asyncpg looks at every element of an array several times over, but
-    at the fields of a composite only once.
-    """
-    number = {study: n for n, study in enumerate(studies, 1)}
-    counts = [0] * len(studies)
-    conditions: list[tuple[Any, ...]] = []
-    drafts: list[tuple[Any, ...]] = []
-    parts: list[tuple[Any, ...]] = []
-    words: list[tuple[Any, ...]] = []
-    lasts = []
-    for r, request in enumerate(batch):
-        n = number[request.study]
-        for types, tags in request.items:
-            if tags:
-                first, *rest = map(tag_hash, tags)
-                others = "{" + ",".join(map(str, rest)) + "}" if rest else None
-                conditions.append((r, n, request.after, first, others, ",".join(types) or None))
-            elif types:
-                firsts = [tag_hash(type_tag(type_)) for type_ in types]
-                conditions += [(r, n, request.after, first, None, None) for first in firsts]
-            else:
-                conditions.append((r, n, request.after, None, None, None))
-        for e in request.events:
-            counts[n - 1] += 1
-            ordinal = counts[n - 1]
-            hashes = {tag_hash(tag) for tag in (type_tag(e.type), *e.tags)}
-            drafts.append((
-                r, n, ordinal, e.event_id, e.type, e.schema, e.actor, e.occurred_at, e.command_id,
-                e.command_digest, SEPARATOR.join(e.tags), hashes, e.envelope, e.payload,
-                SEPARATOR.join([field.path for field in e.sealed]) if e.sealed else None,
-                e.salt, *e.leaf,
-            ))  # fmt: skip
-            for field in e.sealed:
-                subjects = SEPARATOR.join(field.subjects)
-                parts.append((n, ordinal, field.path, subjects, field.blob))
-            words += [(n, ordinal, path, word) for path, word in e.words]
-        lasts.append((n - 1, counts[n - 1]))
-    return [studies, counts, conditions, drafts, parts, words], lasts

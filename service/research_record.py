@@ -24,11 +24,12 @@ from domain.erasure import EraseSubject
 from domain.membership import Duty, RoleHeld
 from domain.older_events import read_recorded
 from domain.vocabulary import ERASED, Heard, ResearchEvent
+from service.appends import Draft
 from service.database import open_pool
 from service.drafts import Decided, draft, names_too_much
 from service.erasing import CannotErase, Erasures
 from service.personal_texts import PersonalTexts
-from service.recorder import Conflict, Draft, Recorder, Repeated
+from service.recorder import Conflict, Recorder, Repeated
 from service.sealing import subject_keys as keys
 from service.sealing.key_store import subject_keys
 from service.store import Store

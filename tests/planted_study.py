@@ -26,8 +26,8 @@ from domain.people import ParticipantEnrolled
 from domain.permissions import Permission
 from domain.vocabulary import Channel, Envelope, ResearchEvent, tag_hash
 from domain.workshops import WorkshopHeld
+from service.appends import type_tag
 from service.personal_texts import parts_of
-from service.recorder import type_tag
 from service.sealing.leaves import leaf
 from tests.recording import draft
 

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec
 from uuid import UUID, uuid4
 
 import asyncpg
+import pytest
 
 from domain.commands import Command, Occasion
 from domain.consent import ConsentGiven, GrantConsent
@@ -23,9 +24,11 @@ from domain.studies import OpenStudy
 from domain.vocabulary import ResearchEvent
 from domain.withdrawal import ConsentWithdrawn, WithdrawConsent
 from domain.workshops import HoldWorkshop, WorkshopHeld
+from service import appends, boundary_reads
+from service.appends import Draft
 from service.drafts import uuid7
 from service.personal_texts import Part
-from service.recorder import Draft, Recorder
+from service.recorder import Recorder
 from service.research_record import Proposal
 from service.sealing.leaves import (
     PUBLIC,
@@ -94,6 +97,12 @@ def draft(
         tags=tags, envelope=envelope, payload=payload, salt=salt, leaf=leaf, sealed=sealed,
         command_id=command, command_digest=command.bytes if command else None,
     )  # fmt: skip
+
+
+def give_every_tag_one_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the hashes of all tags collided."""
+    for module in (appends, boundary_reads):
+        monkeypatch.setattr(module, "tag_hash", lambda tag: 7)
 
 
 def key_of(subject: str) -> bytes:

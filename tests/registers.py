@@ -14,10 +14,11 @@ from domain.older_events import write_recorded
 from domain.vocabulary import Channel, Entry, Envelope, ResearchEvent
 from projections.following import Register, advance, borrowed, make_tables, position_of, registers
 from projections.writing import Writes
+from service.appends import Draft
 from service.database import connect, open_pool
 from service.drafts import uuid7
 from service.personal_texts import parts_of
-from service.recorder import Draft, Recorder
+from service.recorder import Recorder
 from tests.conftest import Database
 from tests.recording import draft
 from tests.story import NEW_YEAR, Happened, on, opened

@@ -15,8 +15,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from domain.commands import Refused
+from service.appends import Appended
 from service.embedded_postgres import embedded_postgres
-from service.recorder import Appended, Recorder, RecordUnavailable, Repeated
+from service.recorder import Recorder, RecordUnavailable, Repeated
 from service.research_record import Recorded, ResearchRecord
 from tests.conftest import Database, store_of
 from tests.own_server import kill_server, migrated, own_home

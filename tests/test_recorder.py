@@ -9,12 +9,12 @@ import asyncpg
 import pytest
 from msgspec import structs
 
-from service import recorder as recorder_module
+from service.appends import Appended, Draft, Items
 from service.personal_texts import Part
-from service.recorder import Appended, Conflict, Draft, Items, Recorder
+from service.recorder import WORTH_HALVING, Conflict, Recorder, RecordUnavailable
 from service.sealing.leaves import commitment, leaf
 from tests.conftest import Database
-from tests.recording import draft, events_of, in_a_loop, recorders
+from tests.recording import draft, events_of, give_every_tag_one_hash, in_a_loop, recorders
 
 TAGS = ["cycle:1", "cycle:2", "action:a", "action:b", "participant:p", "participant:q"]
 TYPES = ["Planned", "Started", "Reflected"]
@@ -104,7 +104,7 @@ async def test_tags_of_one_hash_never_mislead(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With every tag of the same hash, reads stay right and appends are refused at worst."""
-    monkeypatch.setattr(recorder_module, "tag_hash", lambda tag: 7)
+    give_every_tag_one_hash(monkeypatch)
     dice = random.Random(2)
     async with recorders(database.service_url) as [recorder]:
         await fill(recorder, dice, 50)
@@ -143,6 +143,18 @@ async def test_a_request_that_meets_its_own_batch_is_decided_after_it(database: 
             )
             assert [type(answer) for answer in answers] == [Appended] + [Conflict] * 4
             assert len(await events_of(database.service_url, study)) == 1
+
+
+@in_a_loop
+async def test_where_many_wait_half_of_them_is_written_while_the_others_are_answered(
+    database: Database,
+) -> None:
+    async with recorders(database.service_url) as [recorder]:
+        for number, transactions in ((WORTH_HALVING - 1, 1), (2 * WORTH_HALVING, 2)):
+            appends = [recorder.append(f"{number}", [draft()]) for _ in range(number)]
+            answers = await asyncio.gather(*appends)
+            assert [answer.position for answer in answers] == list(range(1, number + 1))
+            assert len({answer.recorded_at for answer in answers}) == transactions
 
 
 @in_a_loop
@@ -257,7 +269,7 @@ async def test_what_waits_when_it_stops_is_appended_and_nothing_after(database: 
         appends = [recorder.append("s", [draft()]) for _ in range(700)]
         await recorder.stop()
         assert {append.result().position for append in appends} == set(range(1, 701))
-        with pytest.raises(recorder_module.RecordUnavailable):
+        with pytest.raises(RecordUnavailable):
             recorder.append("s", [draft()])
     assert len(await events_of(database.service_url, "s")) == 700
 
@@ -327,7 +339,7 @@ async def test_a_server_that_says_nothing_is_left_after_the_bound(database: Data
         async with owner.transaction():
             await owner.execute("lock table record.study_head")
             for unanswered in [recorder.append("s", [draft()]), recorder.read("s", EVERYTHING)]:
-                with pytest.raises(recorder_module.RecordUnavailable):
+                with pytest.raises(RecordUnavailable):
                     await unanswered
         assert isinstance(await recorder.append("s", [draft()]), Appended)
     await owner.close()

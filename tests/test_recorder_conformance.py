@@ -24,7 +24,8 @@ from eventsourcing.dcb.popo import SimpleDCBReadResponse
 from eventsourcing.dcb.tests import DCBRecorderTestCase
 from eventsourcing.persistence import IntegrityError
 
-from service.recorder import Conflict, Items, Recorder
+from service.appends import Items
+from service.recorder import Conflict, Recorder
 from tests.conftest import Database
 from tests.recording import draft
 

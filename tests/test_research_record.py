@@ -16,8 +16,7 @@ from domain.people import EnrolParticipant, ParticipantEnrolled
 from domain.studies import JoinMember
 from domain.voting import CastBallot, OpenBallot
 from domain.workshops import HoldWorkshop, WorkshopHeld
-from service import recorder as recorder_module
-from service.recorder import Appended, Items
+from service.appends import Appended, Items
 from service.research_record import Answer, Crowded, Proposal, Recorded, ResearchRecord
 from tests.conftest import Database
 from tests.recording import (
@@ -25,6 +24,7 @@ from tests.recording import (
     beginning,
     draft,
     events_of,
+    give_every_tag_one_hash,
     in_a_loop,
     proposal,
     recorders,
@@ -251,7 +251,7 @@ async def test_a_command_that_is_always_overtaken_is_given_up_with_a_clear_answe
 async def test_commands_make_progress_although_all_tags_have_one_hash(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder_module, "tag_hash", lambda tag: 7)
+    give_every_tag_one_hash(monkeypatch)
     async with (
         ResearchRecord(database.store) as one,
         ResearchRecord(database.store) as other,

@@ -23,7 +23,7 @@ from asyncpg import Connection, Pool, Record
 from domain.erased_subjects import SubjectErased
 from domain.vocabulary import tag_hash
 from projections.following import borrowed
-from service.recorder import type_tag
+from service.appends import type_tag
 from service.sealing.key_encryption import KeysUnusable
 from service.sealing.leaves import PUBLIC, commitment, public_part
 from service.sealing.log_keys import LogKeys, TreeHead

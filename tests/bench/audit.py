@@ -44,10 +44,10 @@ from domain.workshops import WorkshopHeld
 from projections.audit_answers import QUESTIONS
 from projections.following import borrowed, make_tables, registers
 from service import logs
+from service.appends import type_tag
 from service.database import open_pool
 from service.identity import DemoIssuer
 from service.personal_texts import parts_of
-from service.recorder import type_tag
 from service.sealing.leaves import leaf
 from tests.bench.mutation import serve
 from tests.bench.stage import durable_server, record

@@ -17,9 +17,9 @@ from pathlib import Path
 import asyncpg
 
 from domain.vocabulary import tag_hash
+from service.appends import type_tag
 from service.embedded_postgres import embedded_postgres
 from service.migrate_schema import OWNER_ROLE, SERVICE_ROLE, create_roles, migrate
-from service.recorder import type_tag
 from tests.conftest import RUN_HOME, Database, create_database, drop_database, url_of
 
 STUDY = "bench"
