@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from itertools import groupby
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -111,7 +112,7 @@ def answered(answer: Answer) -> RecordedAnswer | RefusedAnswer:
 
 
 def _mutation(command: type[Command[Any]], input_: type[Any]) -> StrawberryField:
-    async def submit(info: Info[Asker, None], input: Any) -> Outcome:
+    async def submit(info: Info[Asker, None], input: dict[str, Any]) -> Outcome:
         (answer,) = await _submit(info.context, [(command, input)])
         return answer
 
@@ -122,14 +123,15 @@ def _mutation(command: type[Command[Any]], input_: type[Any]) -> StrawberryField
 
 
 async def _submit(
-    asker: Asker, sent: Sequence[tuple[type[Command[Any]], Any]]
+    asker: Asker, sent: Sequence[tuple[type[Command[Any]], dict[str, Any]]]
 ) -> list[RecordedAnswer | RefusedAnswer]:
     """Submit commands in their order, those of one study together."""
     answers: list[Answer] = []
     proposals: list[Proposal | Refused] = []
     for command, given in sent:
         try:
-            proposals.append(proposal(command, plain(given), asker.member, Channel.API))
+            named = _in_python(command, given)
+            proposals.append(proposal(command, named, asker.member, Channel.API))
         except Refused as refused:
             proposals.append(refused)
     for _, together in groupby(proposals, key=_study_of):
@@ -148,6 +150,17 @@ async def _submit(
                 extensions={"code": "CROWDED" if isinstance(fault, Crowded) else "UNAVAILABLE"},
             ) from fault
     return [answered(answer) for answer in answers]
+
+
+def _in_python(command: type[Command[Any]], given: dict[str, Any]) -> dict[str, Any]:
+    names = _python_names(command)
+    return {names[name]: plain(value) for name, value in given.items()}
+
+
+@cache
+def _python_names(command: type[Command[Any]]) -> dict[str, str]:
+    fields = [*fields_given(GivenOccasion), *fields_given(command.EVENT)]
+    return {in_camel_case(name): name for name in fields}
 
 
 def _study_of(sent: Proposal | Refused) -> str | None:
@@ -185,16 +198,15 @@ def _record_all(inputs: dict[str, type[Any]]) -> StrawberryField:
         description="One command of any kind: give exactly one of these fields.",
     )
 
-    async def record_all(info: Info[Asker, None], commands_: Any) -> list[Outcome]:
+    async def record_all(
+        info: Info[Asker, None], commands_: list[dict[str, dict[str, Any]]]
+    ) -> list[Outcome]:
         if len(commands_) > MOST_AT_ONCE:
             raise GraphQLError(
                 f"recordAll takes {MOST_AT_ONCE} commands at most, not {len(commands_)}; "
                 "send them in several parts."
             )
-        sent = []
-        for each in commands_:
-            ((name, given),) = [(n, v) for n, v in vars(each).items() if v is not UNSET]
-            sent.append((commands()[name], given))
+        sent = [(commands()[name], given) for each in commands_ for name, given in each.items()]
         return cast(list[Any], await _submit(info.context, sent))
 
     record_all.__annotations__["commands_"] = Annotated[

@@ -9,6 +9,7 @@ from strawberry.schema.config import StrawberryConfig
 from service.graphql_events import Subscription
 from service.graphql_mutations import mutation_type
 from service.graphql_queries import query_type
+from service.graphql_types import take_input_as_sent
 from service.graphql_withdrawal import withdraw_with_code
 
 IDENTIFIER = strawberry.scalar(
@@ -23,9 +24,11 @@ IDENTIFIER = strawberry.scalar(
 @cache
 def schema() -> strawberry.Schema:
     """The schema that clients see; tests/schema.graphql holds it for review."""
-    return strawberry.Schema(
+    made = strawberry.Schema(
         query=query_type(),
         mutation=mutation_type(withdraw_with_code()),
         subscription=Subscription,
         config=StrawberryConfig(scalar_map={UUID: IDENTIFIER}),
     )
+    take_input_as_sent(made)
+    return made

@@ -10,13 +10,12 @@ import types
 from collections.abc import Callable, Iterable
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
-from datetime import date, datetime
 from enum import Enum
 from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
-from uuid import UUID
 
 import strawberry
+from graphql import GraphQLResolveInfo
 from msgspec import NODEFAULT, Meta, Struct, structs
 from strawberry import UNSET
 from strawberry.relay import to_base64
@@ -196,18 +195,32 @@ def _nested_input(shape: type[Struct]) -> type[Any]:
 
 
 def plain(value: Any) -> Any:
-    """What was sent, as plain values: no GraphQL objects, and nothing that was left out."""
+    """What was sent, as plain values."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, list):
         return [plain(each) for each in value]
-    if isinstance(value, (str, int, float, bool, date, datetime, UUID, dict, type(None))):
-        return value
-    return {
-        field.name: plain(part)
-        for field in dataclass_fields(value)
-        if (part := getattr(value, field.name)) is not UNSET
-    }
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
+    return value
+
+
+def take_input_as_sent(schema: strawberry.Schema) -> None:
+    """Let mutations have their input as it was sent, by clients' names.
+
+    strawberry would make objects of it, only for us to take apart again: a twentieth of the time.
+    """
+    mutations: Any = schema._schema.mutation_type
+    for field in mutations.fields.values():
+        definition = field.extensions["strawberry-definition"]
+        field.resolve = _given_as_sent(definition.base_resolver.wrapped_func)
+
+
+def _given_as_sent(resolver: Callable[..., Any]) -> Callable[..., Any]:
+    def resolve(_: None, info: GraphQLResolveInfo, **given: Any) -> Any:
+        return resolver(info, *given.values())
+
+    return resolve
 
 
 def described(hint: Any, otherwise: str) -> str:

@@ -12,6 +12,7 @@ from domain.conditions import Reason
 from service.asking import Asker
 from service.graphql_mutations import RefusedAnswer, answered
 from service.graphql_types import comments_on, fields_given, input_type, object_type, plain
+from service.proposals import in_snake_case
 from service.withdrawal_by_code import Asked, NotWithdrawn, Withdrawn, read_asked
 from service.withdrawal_in_words import in_plain_words
 
@@ -35,10 +36,10 @@ def withdraw_with_code() -> StrawberryField:
         comments_on(Asked),
     )
 
-    async def withdraw(info: Info[Asker, None], input: Any) -> Any:
-        asker = info.context
+    async def withdraw(info: Info[Asker, None], input: dict[str, Any]) -> Any:
+        asker, sent = info.context, in_snake_case(plain(input))
         try:
-            return await asker.withdrawals.withdraw(read_asked(plain(input)), asker.address)
+            return await asker.withdrawals.withdraw(read_asked(sent), asker.address)
         except Refused as refused:
             return answered(refused)
         except NotWithdrawn as fault:
