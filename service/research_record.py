@@ -164,18 +164,17 @@ class ResearchRecord:
         self, study: str, proposals: Sequence[Proposal], answers: dict[int, Answer]
     ) -> None:
         """Decide those that have no answer yet. Raises `Crowded` and `SubjectErased`."""
-        async with self._in_turn(study, [p.command(p.event, p.occasion) for p in proposals]):
-            for attempt in range(ATTEMPTS):
-                pending = {n: p for n, p in enumerate(proposals) if n not in answers}
-                try:
-                    while pending:
-                        answers |= await self._attempt(study, _once_each(pending))
-                        pending = {n: p for n, p in pending.items() if n not in answers}
-                    return
-                except Conflict:  # someone else recorded first: look again, decide again
-                    await asyncio.sleep(random.random() * 0.002 * attempt)
-                except Repeated:
-                    answers |= await self._first_answers(study, pending)
+        for attempt in range(ATTEMPTS):
+            pending = {n: p for n, p in enumerate(proposals) if n not in answers}
+            try:
+                while pending:
+                    answers |= await self._attempt(study, _once_each(pending))
+                    pending = {n: p for n, p in pending.items() if n not in answers}
+                return
+            except Conflict:  # someone else recorded first: look again, decide again
+                await asyncio.sleep(random.random() * 0.002 * attempt)
+            except Repeated:
+                answers |= await self._first_answers(study, pending)
         raise Crowded(f"Others kept recording on the same matter in {study}; send it again.")
 
     async def _wait_for_erasure(self, study: str, attempt: int) -> None:
@@ -206,7 +205,18 @@ class ResearchRecord:
     async def _attempt(self, study: str, proposals: dict[int, Proposal]) -> dict[int, Answer]:
         """Look at the record, decide, append. Raises `Conflict` or `Repeated`: nothing was done."""
         commands = {n: p.command(p.event, p.occasion) for n, p in proposals.items()}
-        selectors = [s for each in commands.values() for s in each.consistency_boundary()]
+        boundary = [(c, s) for c in commands.values() for s in c.consistency_boundary()]
+        turns = {(study, *s.tags) for c, s in boundary if c.EVENT in s.types}
+        async with self._in_turn(turns):
+            return await self._look_and_append(study, proposals, commands, [s for _, s in boundary])
+
+    async def _look_and_append(
+        self,
+        study: str,
+        proposals: dict[int, Proposal],
+        commands: dict[int, Command[Any]],
+        selectors: Sequence[Selector],
+    ) -> dict[int, Answer]:
         items = [_item(selector) for selector in selectors]
         rows, head = await self.recorder.read(study, items)
         heard = [_heard(row) for row in rows]
@@ -315,18 +325,12 @@ class ResearchRecord:
         )
 
     @asynccontextmanager
-    async def _in_turn(self, study: str, commands: Iterable[Command[Any]]) -> AsyncIterator[None]:
+    async def _in_turn(self, turns: Iterable[tuple[str, ...]]) -> AsyncIterator[None]:
         """Commands that would only make one another decide again go one after the other."""
-        keys = {
-            (study, *selector.tags)
-            for command in commands
-            for selector in command.consistency_boundary()
-            if command.EVENT in selector.types
-        }
-        async with AsyncExitStack() as turns:
-            for key in sorted(keys):
-                lock = self._turns.setdefault(key, asyncio.Lock())
-                await turns.enter_async_context(lock)
+        async with AsyncExitStack() as held:
+            for turn in sorted(turns):
+                lock = self._turns.setdefault(turn, asyncio.Lock())
+                await held.enter_async_context(lock)
             yield
 
 
