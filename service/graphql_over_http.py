@@ -14,10 +14,12 @@ from typing import Any
 import msgspec
 import strawberry
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
-from litestar import Request, Response, route
+from litestar import Request, route
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
+from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
 from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
 
 from service.graphql_documents import InvalidRequest, Prepared, hashed
@@ -49,7 +51,7 @@ def graphql_route(
         request_max_body_size=limits.body_bytes,
         include_in_schema=False,
     )
-    async def graphql_over_http(request: Request[Any, Any, Any]) -> Response[Any]:
+    async def graphql_over_http(request: Request[Any, Any, Any]) -> ASGIApp:
         return await service.answer(request)
 
     return graphql_over_http
@@ -117,7 +119,7 @@ class GraphQLOverHTTP:
     ) -> None:
         self.operations, self.context, self.strangers = operations, context, strangers
 
-    async def answer(self, request: Request[Any, Any, Any]) -> Response[Any]:
+    async def answer(self, request: Request[Any, Any, Any]) -> ASGIApp:
         media = negotiated(request.headers.get("accept", ""))
         try:
             if media is None:
@@ -140,7 +142,8 @@ class GraphQLOverHTTP:
             if request.method == "GET" and operation.operation is OperationType.MUTATION:
                 raise NotWellFormed(405, "Send a mutation by POST.", allow="POST")
             if media == EVENTS:
-                return self.events(prepared, operation, parameters.variables, context)
+                events = self.events(prepared, operation, parameters.variables, context)
+                return events.to_asgi_response(None, request)
             if operation.operation is OperationType.SUBSCRIPTION:
                 message = (
                     "A subscription gives more than one result: subscribe over WebSocket at this "
@@ -150,12 +153,7 @@ class GraphQLOverHTTP:
             result = await self.operations.execute(
                 prepared, operation, parameters.variables, context
             )
-            return Response(
-                encoder.encode(body(result)),
-                status_code=200,
-                media_type=f"{media}; charset=utf-8",
-                headers=HEADERS,
-            )
+            return in_json(media, 200, body(result), HEADERS)
         except InvalidRequest as invalid:
             return refused(media, 400 if media == GRAPHQL else 200, invalid.errors)
         except NotWellFormed as not_well_formed:
@@ -237,7 +235,7 @@ class GraphQLOverHTTP:
         operation: OperationDefinitionNode,
         variables: dict[str, Any] | None,
         context: object,
-    ) -> Response[Any]:
+    ) -> Stream:
         transport = EventStream()
 
         async def events() -> AsyncGenerator[str, None]:
@@ -290,7 +288,7 @@ def refused(
     status: int,
     errors: list[GraphQLError],
     headers: Mapping[str, str] | None = None,
-) -> Response[bytes]:
+) -> ASGIResponse:
     """Nothing was executed: errors and no data."""
     headers = HEADERS | dict(headers or {})
     if media == EVENTS and status in (200, 400):
@@ -298,13 +296,20 @@ def refused(
         # a browser's EventSource cannot see the body of another status
         stream = EventStream()
         text = stream.next(without_data(errors)) + stream.encode_complete()
-        return Response(text.encode(), status_code=200, media_type=EVENTS, headers=headers)
+        return ASGIResponse(body=text, media_type=EVENTS, headers=headers)
     media = media if media in (GRAPHQL, JSON) else JSON
-    return Response(
-        encoder.encode(without_data(errors)),
+    return in_json(media, status, without_data(errors), headers)
+
+
+def in_json(
+    media: str, status: int, told: dict[str, Any], headers: Mapping[str, str]
+) -> ASGIResponse:
+    """A response that is ready to be sent: of another, litestar would make one of these."""
+    return ASGIResponse(
+        body=encoder.encode(told),
         status_code=status,
         media_type=f"{media}; charset=utf-8",
-        headers=headers,
+        headers=dict(headers),
     )
 
 
