@@ -15,7 +15,7 @@ from uuid import uuid4
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bound_contextvars
+from structlog.contextvars import bind_contextvars, bound_contextvars, reset_contextvars
 
 REQUEST_ID = re.compile(rb"\A[A-Za-z0-9._-]{8,64}\Z")
 
@@ -92,16 +92,17 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
                 message["headers"] = headers
             await send(message)
 
-        with bound_contextvars(request_id=request_id):
-            try:
-                await app(scope, receive, send_with_id)
-            finally:
-                log.info(
-                    "request",
-                    method=scope["method"],
-                    path=scope["path_template"],  # as it is declared: sign-in codes stay out
-                    status=status,
-                    ms=round((perf_counter() - began) * 1000, 1),
-                )
+        bound = bind_contextvars(request_id=request_id)
+        try:
+            await app(scope, receive, send_with_id)
+        finally:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path_template"],  # as it is declared: sign-in codes stay out
+                status=status,
+                ms=round((perf_counter() - began) * 1000, 1),
+            )
+            reset_contextvars(**bound)
 
     return answer
