@@ -47,7 +47,7 @@ class Request(Struct):
     study: str
     events: Sequence[Draft]
     items: Items
-    after: int
+    after: Sequence[int]  # for each item
     answer: "asyncio.Future[Appended]"
 
     @property
@@ -94,16 +94,16 @@ def arguments(
     lasts = []
     for r, request in enumerate(batch):
         n = number[request.study]
-        for types, tags in request.items:
+        for (types, tags), after in zip(request.items, request.after, strict=True):
             if tags:
                 first, *rest = map(tag_hash, tags)
                 others = "{" + ",".join(map(str, rest)) + "}" if rest else None
-                conditions.append((r, n, request.after, first, others, ",".join(types) or None))
+                conditions.append((r, n, after, first, others, ",".join(types) or None))
             elif types:
                 firsts = [tag_hash(type_tag(type_)) for type_ in types]
-                conditions += [(r, n, request.after, first, None, None) for first in firsts]
+                conditions += [(r, n, after, first, None, None) for first in firsts]
             else:
-                conditions.append((r, n, request.after, None, None, None))
+                conditions.append((r, n, after, None, None, None))
         for e in request.events:
             counts[n - 1] += 1
             ordinal = counts[n - 1]

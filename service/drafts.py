@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+from eventsourcing.dcb.domain import Tagged
 
 from domain.commands import Command
 from domain.erased_subjects import SubjectErased
@@ -29,16 +30,19 @@ class Decided(NamedTuple):
     event_id: UUID
     command: Command[Any]
     event: ResearchEvent
+    tags: list[str]
     payload: bytes
     parts: list[Part]
     command_digest: bytes  # of what the command asked for
 
     @classmethod
-    def of(cls, command: Command[Any], event: ResearchEvent, command_digest: bytes) -> "Decided":
-        occasion = command.occasion
+    def of(
+        cls, command: Command[Any], tagged: Tagged[ResearchEvent], command_digest: bytes
+    ) -> "Decided":
+        occasion, event = command.occasion, tagged.decision
         payload, personal = write_recorded(event)
         parts = parts_of(event, personal, occasion.actor, occasion.reason)
-        return cls(uuid7(), command, event, payload, parts, command_digest)
+        return cls(uuid7(), command, event, tagged.tags, payload, parts, command_digest)
 
 
 def uuid7() -> UUID:
@@ -50,13 +54,13 @@ def uuid7() -> UUID:
 
 def names_too_much(decided: Decided) -> bool:
     """Whether the leaf might be too long: each line with what else stands in it, at most."""
-    named = sum(len(tag) + 12 for tag in decided.event.tags)
+    named = sum(len(tag) + 12 for tag in decided.tags)
     sealed = sum(len(p.path) + sum(len(s) + 1 for s in p.subjects) + 160 for p in decided.parts)
     return 1_000 + named + sealed > LEAF_BYTES
 
 
 def draft(origin: str, decided: Decided, sealed: Sealed) -> Draft:
-    event_id, command, event, payload, _, command_digest = decided
+    event_id, command, event, tags, payload, _, command_digest = decided
     occasion = command.occasion
     role = command.role_held.role
     offset = occasion.occurred_at.utcoffset()
@@ -80,7 +84,7 @@ def draft(origin: str, decided: Decided, sealed: Sealed) -> Draft:
         schema=event.SCHEMA,
         actor=occasion.actor,
         occurred_at=occasion.occurred_at.astimezone(UTC),
-        tags=event.tags,
+        tags=tags,
         envelope=envelope,
         payload=payload,
         salt=salt,
@@ -91,7 +95,7 @@ def draft(origin: str, decided: Decided, sealed: Sealed) -> Draft:
             schema=event.SCHEMA,
             occurred_at=occasion.occurred_at,
             actor=occasion.actor,
-            tags=event.tags,
+            tags=tags,
             public=commitment(salt, event_id, "pub", public_part(envelope, payload)),
             sealed=sealed.fields,
             erased=event.subjects if isinstance(event, SubjectErased) else (),

@@ -90,6 +90,11 @@ class Recorder:
         for db in [*self._idle, *([self._db] if self._db else [])]:
             await db.close()
 
+    @property
+    def connection(self) -> object:
+        """By which it appends, if by any. As long as it is the same, what was read stands."""
+        return None if self._db is None or self._db.is_closed() else self._db
+
     def on_append(self, wake: Callable[[], None]) -> None:
         """Call this, with nothing, after every commit of this process: followers then look."""
         self._on_append.append(wake)
@@ -99,9 +104,11 @@ class Recorder:
         study: str,
         events: Sequence[Draft],
         items: Items = (),
-        after: int = 0,
+        after: int | Sequence[int] = 0,
     ) -> "asyncio.Future[Appended]":
         """Append these unless an event that matches one of the items stands after the position.
+
+        Or after the item's own position, where there is one for each.
 
         The future raises `Conflict`, `Repeated` or `RecordUnavailable`, or what the database says
         against the events. It is done only when the commit is durable. An item with neither types
@@ -111,7 +118,8 @@ class Recorder:
         if self._stopping:
             raise RecordUnavailable("the recorder has stopped")
         answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Request(study, events, items, after, answer))
+        afters = [after] * len(items) if isinstance(after, int) else after
+        self._waiting.append(Request(study, events, items, afters, answer))
         self._something_waits.set()
         return answer
 

@@ -22,7 +22,6 @@ from domain.conditions import Reason
 from domain.erased_subjects import SubjectErased
 from domain.erasure import EraseSubject
 from domain.membership import Duty, RoleHeld
-from domain.older_events import read_recorded
 from domain.vocabulary import ERASED, Heard, ResearchEvent
 from service.appends import Draft
 from service.database import open_pool
@@ -30,6 +29,7 @@ from service.drafts import Decided, draft, names_too_much
 from service.erasing import CannotErase, Erasures
 from service.personal_texts import PersonalTexts
 from service.recorder import Conflict, Recorder, Repeated
+from service.remembered_boundaries import Boundary, RememberedBoundaries, heard_of, item_of
 from service.sealing import subject_keys as keys
 from service.sealing.key_store import subject_keys
 from service.store import Store
@@ -74,6 +74,7 @@ class ResearchRecord:
     def __init__(self, store: Store) -> None:
         self.store = store
         self.recorder = Recorder(store.service_url)
+        self._boundaries = RememberedBoundaries(self.recorder)
         # A lock lives as long as somebody holds it or waits for it.
         self._turns: WeakValueDictionary[tuple[str, ...], asyncio.Lock] = WeakValueDictionary()
         self._to_end: set[asyncio.Task[Answer]] = set()
@@ -192,8 +193,8 @@ class ResearchRecord:
 
     async def heard(self, study: str, selectors: Iterable[Selector]) -> list[Heard]:
         """What stands on record that any of the selectors asks for, in order."""
-        rows, _ = await self.recorder.read(study, [_item(selector) for selector in selectors])
-        return [_heard(row) for row in rows]
+        rows, _ = await self.recorder.read(study, [item_of(selector) for selector in selectors])
+        return [heard_of(row) for row in rows]
 
     async def role_held(self, study: str, member: str, duty: Duty) -> RoleHeld:
         """The role that a member has in a study as it stands now, to be asked for this duty."""
@@ -203,77 +204,53 @@ class ResearchRecord:
         return held
 
     async def _attempt(self, study: str, proposals: dict[int, Proposal]) -> dict[int, Answer]:
-        """Look at the record, decide, append. Raises `Conflict` or `Repeated`: nothing was done."""
-        commands = {n: p.command(p.event, p.occasion) for n, p in proposals.items()}
+        """Decide, and append. Raises `Conflict` or `Repeated`: nothing was done."""
+        commands = _commands(proposals)
         boundary = [(c, s) for c in commands.values() for s in c.consistency_boundary()]
-        turns = {(study, *s.tags) for c, s in boundary if c.EVENT in s.types}
-        async with self._in_turn(turns):
-            return await self._look_and_append(study, proposals, commands, [s for _, s in boundary])
+        selectors = [s for _, s in boundary]
+        async with self._in_turn({(study, *s.tags) for c, s in boundary if c.EVENT in s.types}):
+            # Of many, one that is refused would have them all decided twice.
+            alone = len(commands) == 1
+            if alone and (remembered := self._boundaries.recall(study, selectors)):
+                refused, decided = _decide(commands, remembered)
+                if not refused:  # nobody is, without a look at the record
+                    try:
+                        return await self._append(study, decided, remembered)
+                    except (Conflict, keys.SubjectErased):
+                        pass  # more stands on record than is remembered
+                commands = _commands(proposals)
+            looked = await self._boundaries.look(study, selectors)
+            refused, decided = _decide(commands, looked)
+            answers: dict[int, Answer] = {**refused}
+            if refused:  # unless it is only that the command has been recorded before
+                answers |= await self._first_answers(study, {n: proposals[n] for n in refused})
+            if decided:
+                answers |= await self._append(study, decided, looked)
+            return answers
 
-    async def _look_and_append(
-        self,
-        study: str,
-        proposals: dict[int, Proposal],
-        commands: dict[int, Command[Any]],
-        selectors: Sequence[Selector],
+    async def _append(
+        self, study: str, decided: dict[int, list[Decided]], boundary: Boundary
     ) -> dict[int, Answer]:
-        items = [_item(selector) for selector in selectors]
-        rows, head = await self.recorder.read(study, items)
-        heard = [_heard(row) for row in rows]
+        """Raises `Conflict` and `Repeated`, and what `_drafts` raises."""
+        drafts = await self._drafts(study, [each for made in decided.values() for each in made])
+        appended = await self.recorder.append(study, drafts, boundary.items, boundary.afters)
+        self._boundaries.add(boundary, drafts, appended.position)
+        log.debug(
+            "recorded",
+            study=study,
+            through=appended.position,
+            events=len(drafts),
+            commands=[type(made[-1].command).__name__ for made in decided.values()],
+        )
         answers: dict[int, Answer] = {}
-        decided: list[Decided] = []
-        lasts: list[tuple[int, UUID, int]] = []
-        for n, command in commands.items():
-            for each in heard:
-                command.hear(each)
-            refused: Refused | None = None
-            cited: list[int | None] = []
-            try:
-                command.execute()
-                cause = command.occasion.caused_by
-                if cause is not None and cause > head + len(decided):
-                    raise Refused([_no_cause(study, cause)])
-                cited = [command.approval(), *command.consents(), cause]
-            except Refused as refusal:
-                refused, cited = refusal, [reason.decided_by for reason in refusal.reasons]
-            if any(position is not None and position > head for position in cited):
-                break  # others may come between: an event's position is known once it is on record
-            events = [] if refused else [tagged.decision for tagged in command.collect_events()]
-            made = [Decided.of(command, event, digest(proposals[n])) for event in events]
-            if any(map(names_too_much, made)):
-                refused = Refused([TOO_MUCH])
-            if refused:
-                answers[n] = refused
-                continue
-            for each_made in made:
-                decided.append(each_made)
-                heard.append(
-                    Heard(
-                        position=head + len(decided),
-                        occurred_at=command.occasion.occurred_at,
-                        actor=command.occasion.actor,
-                        event=each_made.event,
-                    )
-                )
-            lasts.append((n, decided[-1].event_id, len(decided)))
-        if answers:  # refused, unless it is only that the command has been recorded before
-            answers |= await self._first_answers(study, {n: proposals[n] for n in answers})
-        if decided:
-            drafts = await self._drafts(study, decided)
-            appended = await self.recorder.append(study, drafts, items, head)
-            for n, event_id, ordinal in lasts:
-                answers[n] = Recorded(
-                    study=study,
-                    position=appended.position - len(drafts) + ordinal,
-                    event_id=event_id,
-                    recorded_at=appended.recorded_at,
-                )
-            log.debug(
-                "recorded",
+        position = appended.position - len(drafts)
+        for n, made in decided.items():
+            position += len(made)
+            answers[n] = Recorded(
                 study=study,
-                through=appended.position,
-                events=len(drafts),
-                commands=[proposals[n].command.__name__ for n, _, _ in lasts],
+                position=position,
+                event_id=made[-1].event_id,
+                recorded_at=appended.recorded_at,
             )
         return answers
 
@@ -292,7 +269,7 @@ class ResearchRecord:
             row = rows.get(proposal.occasion.command_id)
             if row is None:
                 continue
-            if row["command_digest"] == digest(proposal) and await self._says(row, proposal):
+            if row["command_digest"] == _digest(proposal) and await self._says(row, proposal):
                 answers[n] = Recorded(
                     study=study,
                     position=row["position"],
@@ -334,6 +311,54 @@ class ResearchRecord:
             yield
 
 
+def _commands(proposals: dict[int, Proposal]) -> dict[int, Command[Any]]:
+    return {n: p.command(p.event, p.occasion) for n, p in proposals.items()}
+
+
+def _decide(
+    commands: dict[int, Command[Any]], boundary: Boundary
+) -> tuple[dict[int, Refused], dict[int, list[Decided]]]:
+    """Which are refused, and what the others decide: as many of them as can be told by now."""
+    heard, head = boundary.heard, boundary.head
+    refused: dict[int, Refused] = {}
+    decided: dict[int, list[Decided]] = {}
+    count = 0
+    for n, command in commands.items():
+        for each in heard:
+            command.hear(each)
+        refusal: Refused | None = None
+        cited: list[int | None] = []
+        try:
+            command.execute()
+            cause = command.occasion.caused_by
+            if cause is not None and cause > head + count:
+                raise Refused([_no_cause(command.occasion.study, cause)])
+            cited = [command.approval(), *command.consents(), cause]
+        except Refused as fault:
+            refusal, cited = fault, [reason.decided_by for reason in fault.reasons]
+        if any(position is not None and position > head for position in cited):
+            break  # others may come between: an event's position is known once it is on record
+        events = [] if refusal else command.collect_events()
+        made = [Decided.of(command, tagged, _digest(command)) for tagged in events]
+        if any(map(names_too_much, made)):
+            refusal = Refused([TOO_MUCH])
+        if refusal:
+            refused[n] = refusal
+            continue
+        decided[n] = made
+        for each_made in made:
+            count += 1
+            heard.append(
+                Heard(
+                    position=head + count,
+                    occurred_at=command.occasion.occurred_at,
+                    actor=command.occasion.actor,
+                    event=each_made.event,
+                )
+            )
+    return refused, decided
+
+
 ALTERED = Reason(
     code="command_altered",
     message="This commandId was used for another command; give every new command a new id.",
@@ -355,11 +380,12 @@ def _no_cause(study: str, position: int) -> Reason:
     )
 
 
-def digest(proposal: Proposal) -> bytes:
+def _digest(asks: Proposal | Command[Any]) -> bytes:
     """What a command asked for, whoever carried it, but for personal texts: see `_says`."""
-    o, (public, _) = proposal.occasion, proposal.event.parted()
+    o, (public, _) = asks.occasion, asks.event.parted()
+    command = asks.command if isinstance(asks, Proposal) else type(asks)
     asked = [
-        proposal.command.__name__, o.study, o.actor, o.occurred_at, o.phase, o.on_behalf_of,
+        command.__name__, o.study, o.actor, o.occurred_at, o.phase, o.on_behalf_of,
         o.caused_by, public,
     ]  # fmt: skip
     return hashlib.sha256(msgspec.json.encode(asked)).digest()
@@ -371,16 +397,3 @@ def _once_each(pending: dict[int, Proposal]) -> dict[int, Proposal]:
     for n, proposal in pending.items():
         first.setdefault(proposal.occasion.command_id, n)
     return {n: pending[n] for n in first.values()}
-
-
-def _item(selector: Selector) -> tuple[list[str], Sequence[str]]:
-    return [type_.__name__ for type_ in selector.types], selector.tags
-
-
-def _heard(row: asyncpg.Record) -> Heard:
-    return Heard(
-        position=row["position"],
-        occurred_at=row["occurred_at"],
-        actor=row["actor"],
-        event=read_recorded(row["type"], row["schema"], row["payload"], {}),
-    )

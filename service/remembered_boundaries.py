@@ -1,0 +1,159 @@
+"""What was last read of the record, item by item: commands are decided on it without another look.
+
+An append is conditional, so a command may be decided on what is remembered, and on nothing where
+nothing is: if more stands on record the append conflicts, and the command is decided anew on a
+look. Nobody is refused without a look. Personal texts are not even read for a decision.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from asyncpg import Record
+from eventsourcing.dcb.domain import Selector
+from msgspec import Struct
+
+from domain.older_events import read_recorded
+from domain.vocabulary import Heard
+from service.appends import Draft
+from service.recorder import Recorder
+
+AROUND = 1_000  # bytes that an event takes besides its payload
+OF_ONE = 200_000  # bytes remembered of one item; where more stands, it is looked at each time
+OF_ALL = 20_000_000  # bytes remembered of all
+
+Item = tuple[tuple[str, ...], tuple[str, ...]]  # types and tags, as the recorder takes them
+
+
+class Stood(Struct, frozen=True):
+    """What stood on record of an item, as of a position."""
+
+    heard: dict[int, Heard]  # by position
+    after: int
+    size: int
+
+
+NOTHING = Stood({}, 0, 0)  # as it is taken to be of what is not remembered
+TOO_LARGE = Stood({}, 0, AROUND)
+
+
+class Boundary(Struct, frozen=True):
+    """What commands are decided on, and appended after."""
+
+    study: str
+    items: Sequence[Item]
+    stood: Sequence[Stood]  # of each item
+
+    @property
+    def heard(self) -> list[Heard]:
+        """Everything once, in order."""
+        heard = {position: each for stood in self.stood for position, each in stood.heard.items()}
+        return [heard[position] for position in sorted(heard)]
+
+    @property
+    def head(self) -> int:
+        """The record's, as far as it is known."""
+        return max((stood.after for stood in self.stood), default=0)
+
+    @property
+    def afters(self) -> list[int]:
+        return [stood.after for stood in self.stood]
+
+
+class RememberedBoundaries:
+    """What this process has read of the record; whatever was not asked for lately is forgotten."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._connection: object = None  # by which the recorder appended when it was read
+        self._kept: OrderedDict[tuple[str, Item], Stood] = OrderedDict()
+        self._size = 0
+
+    def recall(self, study: str, selectors: Iterable[Selector]) -> Boundary | None:
+        """What is remembered of these; None if that is nothing, or less than was there."""
+        self._forget_if_cut_off()
+        items = [item_of(selector) for selector in selectors]
+        stood = [self._kept.get((study, item), NOTHING) for item in items]
+        if all(each is NOTHING for each in stood) or any(each is TOO_LARGE for each in stood):
+            return None
+        for item, each in zip(items, stood, strict=True):
+            if each is not NOTHING:
+                self._kept.move_to_end((study, item))
+        return Boundary(study, items, stood)
+
+    async def look(self, study: str, selectors: Iterable[Selector]) -> Boundary:
+        """What stands on record now; it is remembered."""
+        self._forget_if_cut_off()
+        connection = self._connection
+        items = [item_of(selector) for selector in selectors]
+        rows, head = await self._recorder.read(study, items)
+        heard = [heard_of(row) for row in rows]
+        stood = []
+        for item in items:
+            mine = [n for n, row in enumerate(rows) if _asks_for(item, row["type"], row["tags"])]
+            size = sum(AROUND + len(rows[n]["payload"]) for n in mine)
+            stood.append(Stood({heard[n].position: heard[n] for n in mine}, head, size))
+        self._forget_if_cut_off()
+        if connection is not None and self._connection is connection:
+            for item, each in zip(items, stood, strict=True):
+                self._keep(study, item, each)
+        return Boundary(study, items, stood)
+
+    def add(self, boundary: Boundary, drafts: Sequence[Draft], last: int) -> None:
+        """These were appended after the boundary, the last of them at that position."""
+        for item, stood in zip(boundary.items, boundary.stood, strict=True):
+            if stood is not self._kept.get((boundary.study, item)):
+                continue  # nothing is remembered of it, or something later
+            heard, size = dict(stood.heard), stood.size
+            for position, draft in enumerate(drafts, last - len(drafts) + 1):
+                if _asks_for(item, draft.type, draft.tags):
+                    heard[position] = _as_heard(position, draft)
+                    size += AROUND + len(draft.payload)
+            if len(heard) > len(stood.heard):
+                self._keep(boundary.study, item, Stood(heard, last, size))
+
+    def _keep(self, study: str, item: Item, stood: Stood) -> None:
+        key = (study, item)
+        if known := self._kept.pop(key, None):
+            self._size -= known.size
+        if not stood.heard:
+            return  # which goes without saying
+        self._kept[key] = stood if stood.size <= OF_ONE else TOO_LARGE
+        self._size += self._kept[key].size
+        while self._size > OF_ALL:
+            self._size -= self._kept.popitem(last=False)[1].size
+
+    def _forget_if_cut_off(self) -> None:
+        """What comes back when a connection was lost may be an older backup."""
+        if self._recorder.connection is not self._connection:
+            self._kept.clear()
+            self._size = 0
+            self._connection = self._recorder.connection
+
+
+def heard_of(row: Record) -> Heard:
+    """An event on record as a decision hears it."""
+    return Heard(
+        position=row["position"],
+        occurred_at=row["occurred_at"],
+        actor=row["actor"],
+        event=read_recorded(row["type"], row["schema"], row["payload"], {}),
+    )
+
+
+def _as_heard(position: int, draft: Draft) -> Heard:
+    """The same of an event that has just been recorded."""
+    return Heard(
+        position=position,
+        occurred_at=draft.occurred_at,
+        actor=draft.actor,
+        event=read_recorded(draft.type, draft.schema, draft.payload, {}),
+    )
+
+
+def item_of(selector: Selector) -> Item:
+    return tuple(type_.__name__ for type_ in selector.types), tuple(selector.tags)
+
+
+def _asks_for(item: Item, type_: str, tags: Sequence[str]) -> bool:
+    types, wanted = item
+    return (not types or type_ in types) and all(tag in tags for tag in wanted)

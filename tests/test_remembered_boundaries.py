@@ -1,0 +1,197 @@
+"""Commands decided on what is remembered: as they would be on a look at the record, and faster."""
+
+import asyncio
+from typing import Any
+
+import asyncpg
+import pytest
+
+from domain.commands import Refused
+from domain.consent import ConsentGiven, GrantConsent
+from domain.permissions import Permission
+from domain.withdrawal import ConsentWithdrawn
+from domain.workshops import HoldWorkshop, WorkshopHeld
+from service import remembered_boundaries
+from service.appends import Items
+from service.research_record import Proposal, Recorded, ResearchRecord
+from tests.conftest import Database
+from tests.recording import (
+    NOON,
+    STUDY,
+    as_owner,
+    beginning,
+    events_of,
+    in_a_loop,
+    proposal,
+    withdrawal,
+    workshop,
+)
+
+
+class Looking(ResearchRecord):
+    """The record as the service has it; it counts the looks at what stands in the database."""
+
+    looks = 0
+
+    async def __aenter__(self) -> "Looking":
+        await super().__aenter__()
+        read = self.recorder.read
+
+        async def counted(
+            study: str, items: Items, after: int = 0
+        ) -> tuple[list[asyncpg.Record], int]:
+            self.looks += 1
+            return await read(study, items, after)
+
+        self.recorder.read = counted  # type: ignore[method-assign]
+        return self
+
+    async def looks_for(self, sent: Proposal) -> int:
+        before = self.looks
+        await self.submit_all([sent])
+        return self.looks - before
+
+
+def consent(participant: str) -> Proposal:
+    given = ConsentGiven(
+        participant=participant,
+        permissions=(Permission.WORKSHOP,),
+        form_version="2",
+        signed_on=NOON.date(),
+    )
+    return proposal(GrantConsent, given)
+
+
+async def begin(record: ResearchRecord) -> None:
+    await record.submit_all(beginning("p-1", "p-2"))
+    await record.submit(workshop("w", "p-1", "p-2"))
+
+
+def codes(answer: Any) -> list[str]:
+    assert isinstance(answer, Refused), answer
+    return [reason.code for reason in answer.reasons]
+
+
+@in_a_loop
+async def test_what_was_read_once_is_not_read_again_and_a_refusal_always_is(
+    database: Database,
+) -> None:
+    async with Looking(database.store) as record:
+        await begin(record)
+        assert await record.looks_for(workshop("w-1", "p-1")) == 0
+        assert await record.looks_for(withdrawal("p-1")) <= 1
+        assert await record.looks_for(workshop("w-2", "p-2")) == 0
+        assert await record.looks_for(workshop("w-3", "p-1")) == 1
+        assert await record.looks_for(workshop("w-2", "p-2")) == 1
+        [withdrawn] = await record.submit_all([workshop("w-3", "p-1")])
+        [exists] = await record.submit_all([workshop("w-2", "p-2")])
+    assert codes(withdrawn) == ["consent_withdrawn"]
+    assert codes(exists) == ["workshop_exists"]
+
+
+@in_a_loop
+async def test_what_this_process_records_is_remembered_with_where_it_stands(
+    database: Database,
+) -> None:
+    async with Looking(database.store) as record:
+        await begin(record)
+        await record.submit(withdrawal("p-1"))
+        again = await record.submit(consent("p-1"))
+        await record.looks_for(workshop("w-1", "p-1"))
+        assert await record.looks_for(workshop("w-2", "p-1")) == 0
+        refusal = (await record.submit_all([workshop("w-1", "p-1")]))[0]
+    assert codes(refusal) == ["workshop_exists"]
+    events = await events_of(database.service_url, STUDY)
+    held = [event for event in events if event["type"] == "WorkshopHeld"]
+    assert all(b'"consents":[%d]' % again.position in each["envelope"] for each in held[-2:])
+
+
+@in_a_loop
+async def test_what_another_process_recorded_is_never_passed_over(database: Database) -> None:
+    async with ResearchRecord(database.store) as one, ResearchRecord(database.store) as other:
+        await begin(one)
+        await other.submit(workshop("v-0", "p-1"))
+        for n in range(10):
+            assert isinstance(await one.submit(workshop(f"w-{n}", "p-1")), Recorded)
+            await other.submit(withdrawal("p-1"))
+            [refused] = await one.submit_all([workshop(f"x-{n}", "p-1")])
+            assert codes(refused) == ["consent_withdrawn"]
+            await other.submit(consent("p-1"))
+
+
+@in_a_loop
+async def test_two_processes_that_race_on_what_both_remember_record_nothing_a_look_would_refuse(
+    database: Database,
+) -> None:
+    async with ResearchRecord(database.store) as one, ResearchRecord(database.store) as other:
+        await begin(one)
+        await other.submit(workshop("v-0", "p-1"))
+        for n in range(25):
+            await asyncio.gather(
+                *(one.submit_all([workshop(f"w-{n}-{k}", "p-1")]) for k in range(3)),
+                other.submit_all([withdrawal("p-1")]),
+                *(other.submit_all([workshop(f"v-{n}-{k}", "p-1")]) for k in range(3)),
+                one.submit_all([workshop(f"v-{n}-0", "p-1")]),
+            )
+            await (one, other)[n % 2].submit(consent("p-1"))
+    consents, names = True, []
+    for event in await events_of(database.service_url, STUDY):
+        if event["type"] in ("ConsentGiven", "ConsentWithdrawn") and b'"p-1"' in event["payload"]:
+            consents = event["type"] == "ConsentGiven"
+        elif event["type"] == "WorkshopHeld":
+            assert consents, event["position"]
+            names += [tag for tag in event["tags"] if tag.startswith("workshop:")]
+    assert len(names) == len(set(names)) > 25
+
+
+@in_a_loop
+async def test_what_is_much_is_looked_at_each_time(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembered_boundaries, "OF_ONE", 10)
+    async with Looking(database.store) as record:
+        await begin(record)
+        for n in range(3):
+            assert await record.looks_for(workshop(f"w-{n}", "p-1")) == 1
+
+
+@in_a_loop
+async def test_what_was_asked_for_least_lately_is_forgotten_first(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remembered_boundaries, "OF_ALL", 6_000)
+    async with Looking(database.store) as record:
+        await begin(record)
+        for n in range(20):
+            await record.submit(workshop(f"w-{n}", "p-1", "p-2"))
+        assert record._boundaries._size <= 6_000
+    assert len(await events_of(database.service_url, STUDY)) == len(beginning("p-1", "p-2")) + 21
+
+
+@in_a_loop
+async def test_after_a_lost_connection_everything_is_looked_at_again(database: Database) -> None:
+    """What comes back may be an older backup."""
+    async with Looking(database.store) as record:
+        await begin(record)
+        await as_owner(
+            database,
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()",
+        )
+        await asyncio.sleep(0.2)
+        assert await record.looks_for(workshop("w-1", "p-1")) == 1
+
+
+@in_a_loop
+async def test_no_personal_text_is_remembered(database: Database) -> None:
+    marker = "Zebedee"
+    async with ResearchRecord(database.store) as record:
+        await begin(record)
+        held = WorkshopHeld(workshop="w-1", cycle="c-1", participants=("p-1",), notes=marker)
+        await record.submit(proposal(HoldWorkshop, held, reason=marker))
+        gone = ConsentWithdrawn(participant="p-1", permissions=(Permission.WORKSHOP,), words=marker)
+        await record.submit(proposal(withdrawal("p-1").command, gone, reason=marker))
+        await record.submit_all([workshop("w-2", "p-1")])
+        kept = repr(record._boundaries._kept)
+    assert "ConsentWithdrawn" in kept
+    assert marker not in kept
