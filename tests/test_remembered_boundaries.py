@@ -1,15 +1,27 @@
 """Commands decided on what is remembered: as they would be on a look at the record, and faster."""
 
 import asyncio
+import random
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
 import pytest
 
-from domain.commands import Refused
+from domain.commands import Command, Refused
 from domain.consent import ConsentGiven, GrantConsent
+from domain.cycles import CloseCycle, CycleClosed, CycleOpened, OpenCycle
+from domain.ethics import (
+    ApprovalReinstated,
+    ApprovalSuspended,
+    ReinstateApproval,
+    SuspendApproval,
+)
+from domain.membership import MemberJoined, MemberLeft, Role
 from domain.permissions import Permission
-from domain.withdrawal import ConsentWithdrawn
+from domain.studies import JoinMember, LeaveMember
+from domain.vocabulary import ResearchEvent
+from domain.withdrawal import ConsentWithdrawn, WithdrawConsent
 from domain.workshops import HoldWorkshop, WorkshopHeld
 from service import remembered_boundaries
 from service.appends import Items
@@ -195,3 +207,67 @@ async def test_no_personal_text_is_remembered(database: Database) -> None:
         kept = repr(record._boundaries._kept)
     assert "ConsentWithdrawn" in kept
     assert marker not in kept
+
+
+@pytest.mark.parametrize("seed", range(4))
+@in_a_loop
+async def test_whatever_others_recorded_every_answer_is_that_of_a_fresh_look(
+    database: Database, seed: int
+) -> None:
+    """Two processes in turn, at random; the oracle reads the record anew for each command."""
+    dice = random.Random(seed)
+    async with (
+        ResearchRecord(database.store) as one,
+        ResearchRecord(database.store) as other,
+        ResearchRecord(database.store) as oracle,
+    ):
+        await begin(one)
+        await one.submit(joining("ben"))
+        answers = []
+        for n in range(120):
+            sent = something(dice, NOON + timedelta(minutes=n))
+            expected = await codes_on_a_fresh_look(oracle, sent)
+            [answer] = await dice.choice([one, other]).submit_all([sent])
+            assert (codes(answer) if isinstance(answer, Refused) else []) == expected
+            answers.append(expected)
+    accepted = answers.count([])
+    assert accepted > 20, "it was nearly always refused"
+    assert len(answers) - accepted > 20, "it was nearly always accepted"
+
+
+def something(dice: random.Random, at: datetime) -> Proposal:
+    """A command that may stand or not, about few people, workshops and cycles."""
+    participant, cycle = dice.choice(["p-1", "p-2"]), dice.choice(["c-1", "c-2"])
+    by = dice.choice(["ana", "ben"])
+    held = WorkshopHeld(
+        workshop=f"w-{dice.randrange(99)}", cycle=cycle, participants=(participant,)
+    )
+    asked: list[tuple[int, type[Command[Any]], ResearchEvent]] = [
+        (8, HoldWorkshop, held),
+        (2, GrantConsent, consent(participant).event),
+        (2, WithdrawConsent, withdrawal(participant).event),
+        (1, SuspendApproval, ApprovalSuspended(opinion="rec-1")),
+        (3, ReinstateApproval, ApprovalReinstated(opinion="rec-1")),
+        (1, OpenCycle, CycleOpened(cycle=cycle, title="Next", question="What now?")),
+        (1, CloseCycle, CycleClosed(cycle="c-2")),
+        (3, JoinMember, joining("ben").event),
+        (1, LeaveMember, MemberLeft(member="ben")),
+    ]
+    ((_, command, event),) = dice.choices(asked, [weight for weight, _, _ in asked])
+    return proposal(command, event, at=at, by="ana" if "Member" in event.TOPIC else by)
+
+
+def joining(member: str) -> Proposal:
+    joined = MemberJoined(member=member, role=Role.RESEARCHER, approved_personnel=True)
+    return proposal(JoinMember, joined)
+
+
+async def codes_on_a_fresh_look(record: ResearchRecord, sent: Proposal) -> list[str]:
+    command = sent.command(sent.event, sent.occasion)
+    for heard in await record.heard(sent.occasion.study, command.consistency_boundary()):
+        command.hear(heard)
+    try:
+        command.execute()
+    except Refused as refused:
+        return codes(refused)
+    return []
