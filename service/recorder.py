@@ -7,7 +7,7 @@ first, so positions have no gaps and a follower that has read up to N has missed
 """
 
 import asyncio
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any
@@ -68,7 +68,7 @@ class Recorder:
         self, url: str, *, readers: int = 8, unavailable_after: float = UNAVAILABLE_AFTER
     ) -> None:
         self._url, self._unavailable_after = url, unavailable_after
-        self._waiting: deque[Request] = deque()
+        self._waiting: dict[str, deque[Request]] = {}  # of each study, whose turn it is first
         self._answering = 0  # requests just recorded, whose callers may ask again at once
         self._something_waits = asyncio.Event()
         self._known: set[str] = set()
@@ -119,7 +119,8 @@ class Recorder:
             raise RecordUnavailable("the recorder has stopped")
         answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         afters = [after] * len(items) if isinstance(after, int) else after
-        self._waiting.append(Request(study, events, items, afters, answer))
+        request = Request(study, events, items, afters, answer)
+        self._waiting.setdefault(study, deque()).append(request)
         self._something_waits.set()
         return answer
 
@@ -193,22 +194,26 @@ class Recorder:
 
     def _take(self) -> list[Request]:
         """What waits, but for what could meet an event of this very batch: that is for the next."""
-        many = len(self._waiting) + self._answering
+        many = sum(map(len, self._waiting.values())) + self._answering
         most = min(BATCH, (many + 1) // 2 if many >= WORTH_HALVING else many)
         batch: list[Request] = []
-        later: list[Request] = []
-        seen: defaultdict[str, set[str | UUID | None]] = defaultdict(set)  # of each study
-        while self._waiting and len(batch) < most:
-            request = self._waiting.popleft()
-            if request.answer.cancelled():
-                continue
-            of_study = seen[request.study]
-            if of_study and request.meets(of_study):
-                later.append(request)
-                continue
-            batch.append(request)
-            request.leaves(of_study)
-        self._waiting.extendleft(reversed(later))
+        # Study by study, so that a batch moves few heads; what is left of one waits for the others.
+        for study in list(self._waiting):
+            if len(batch) == most:
+                break
+            waiting, later = self._waiting.pop(study), deque[Request]()
+            seen: set[str | UUID | None] = set()
+            while waiting and len(batch) < most:
+                request = waiting.popleft()
+                if request.answer.cancelled():
+                    continue
+                if seen and request.meets(seen):
+                    later.append(request)
+                    continue
+                batch.append(request)
+                request.leaves(seen)
+            if later := later + waiting:
+                self._waiting[study] = later
         self._answering = 0
         return batch
 

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from service.appends import Appended, Draft, Items
 from service.personal_texts import Part
-from service.recorder import WORTH_HALVING, Conflict, Recorder, RecordUnavailable
+from service.recorder import BATCH, WORTH_HALVING, Conflict, Recorder, RecordUnavailable
 from service.sealing.leaves import commitment, leaf
 from tests.conftest import Database
 from tests.recording import draft, events_of, give_every_tag_one_hash, in_a_loop, recorders
@@ -155,6 +155,17 @@ async def test_where_many_wait_half_of_them_is_written_while_the_others_are_answ
             answers = await asyncio.gather(*appends)
             assert [answer.position for answer in answers] == list(range(1, number + 1))
             assert len({answer.recorded_at for answer in answers}) == transactions
+
+
+@in_a_loop
+async def test_a_study_with_much_to_record_does_not_keep_another_waiting(
+    database: Database,
+) -> None:
+    async with recorders(database.service_url) as [recorder]:
+        many = [recorder.append("much", [draft()]) for _ in range(3 * BATCH)]
+        little = await recorder.append("little", [draft()])
+        answers = await asyncio.gather(*many)
+    assert sum(answer.recorded_at > little.recorded_at for answer in answers) > BATCH
 
 
 @in_a_loop
