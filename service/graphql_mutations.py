@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from itertools import groupby
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -22,7 +21,7 @@ from service.erasing import CannotErase
 from service.graphql_events import EventShown, event_at
 from service.graphql_seal import Receipt, receipt_of
 from service.graphql_types import comments_on, fields_given, first_line, input_type, plain
-from service.proposals import GivenOccasion, commands, proposal
+from service.proposals import GivenOccasion, commands, in_snake_case, proposal
 from service.recorder import RecordUnavailable
 from service.research_record import Answer, Crowded, Proposal, Recorded
 from service.sealing.key_encryption import KeysUnusable
@@ -130,7 +129,7 @@ async def _submit(
     proposals: list[Proposal | Refused] = []
     for command, given in sent:
         try:
-            named = _in_python(command, given)
+            named = in_snake_case(plain(given))
             proposals.append(proposal(command, named, asker.member, Channel.API))
         except Refused as refused:
             proposals.append(refused)
@@ -150,17 +149,6 @@ async def _submit(
                 extensions={"code": "CROWDED" if isinstance(fault, Crowded) else "UNAVAILABLE"},
             ) from fault
     return [answered(answer) for answer in answers]
-
-
-def _in_python(command: type[Command[Any]], given: dict[str, Any]) -> dict[str, Any]:
-    names = _python_names(command)
-    return {names[name]: plain(value) for name, value in given.items()}
-
-
-@cache
-def _python_names(command: type[Command[Any]]) -> dict[str, str]:
-    fields = [*fields_given(GivenOccasion), *fields_given(command.EVENT)]
-    return {in_camel_case(name): name for name in fields}
 
 
 def _study_of(sent: Proposal | Refused) -> str | None:
