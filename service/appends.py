@@ -77,6 +77,12 @@ def type_tag(type_: str) -> str:
     return f"t:{type_}"
 
 
+def asks_for(item: tuple[Sequence[str], Sequence[str]], type_: str, tags: Sequence[str]) -> bool:
+    """Whether an event of this type, with these tags, matches an item."""
+    types, wanted = item
+    return (not types or type_ in types) and all(tag in tags for tag in wanted)
+
+
 def arguments(
     batch: Iterable[Request], studies: Sequence[str]
 ) -> tuple[list[Sequence[Any]], list[tuple[int, int]]]:

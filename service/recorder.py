@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from service.appends import Appended, Draft, Items, Request, arguments
+from service.appends import Appended, Draft, Items, Request, arguments, asks_for
 from service.boundary_reads import sought
 from service.database import connect
 
@@ -133,17 +133,14 @@ class Recorder:
         """
         sql, *asked_for = sought(items)
         rows = await self._patiently(sql, study, after, *asked_for)
-        asked = [(frozenset(types), frozenset(tags)) for types, tags in items]
         head, found = 0, []
         for row in rows:
             if (type_ := row["type"]) is None:
                 head = row["position"]
                 continue
             tags = row["tags"]
-            for types, wanted in asked:
-                if (not types or type_ in types) and wanted.issubset(tags):
-                    found.append(row)
-                    break
+            if any(asks_for(item, type_, tags) for item in items):
+                found.append(row)
         found.sort(key=itemgetter("position"))
         return found, head
 

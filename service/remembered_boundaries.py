@@ -6,7 +6,8 @@ look. Nobody is refused without a look. Personal texts are not even read for a d
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from datetime import datetime
 
 from asyncpg import Record
 from eventsourcing.dcb.domain import Selector
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from domain.older_events import read_recorded
 from domain.vocabulary import Heard
-from service.appends import Draft
+from service.appends import Draft, asks_for
 from service.recorder import Recorder
 
 AROUND = 1_000  # bytes that an event takes besides its payload
@@ -41,22 +42,14 @@ class Boundary(Struct, frozen=True):
 
     study: str
     items: Sequence[Item]
-    stood: Sequence[Stood]  # of each item
-
-    @property
-    def heard(self) -> list[Heard]:
-        """Everything once, in order."""
-        heard = {position: each for stood in self.stood for position, each in stood.heard.items()}
-        return [heard[position] for position in sorted(heard)]
+    heard: Sequence[Heard]  # everything once, in order
+    afters: Sequence[int]  # of each item
+    stood: Sequence[Stood] = ()  # of each item, where it is remembered
 
     @property
     def head(self) -> int:
         """The record's, as far as it is known."""
-        return max((stood.after for stood in self.stood), default=0)
-
-    @property
-    def afters(self) -> list[int]:
-        return [stood.after for stood in self.stood]
+        return max(self.afters, default=0)
 
 
 class RememberedBoundaries:
@@ -68,45 +61,46 @@ class RememberedBoundaries:
         self._kept: OrderedDict[tuple[str, Item], Stood] = OrderedDict()
         self._size = 0
 
-    def recall(self, study: str, selectors: Iterable[Selector]) -> Boundary | None:
+    def recall(self, study: str, items: Sequence[Item]) -> Boundary | None:
         """What is remembered of these; None if that is nothing, or less than was there."""
         self._forget_if_cut_off()
-        items = [item_of(selector) for selector in selectors]
         stood = [self._kept.get((study, item), NOTHING) for item in items]
         if all(each is NOTHING for each in stood) or any(each is TOO_LARGE for each in stood):
             return None
         for item, each in zip(items, stood, strict=True):
             if each is not NOTHING:
                 self._kept.move_to_end((study, item))
-        return Boundary(study, items, stood)
+        heard = {position: each for one in stood for position, each in one.heard.items()}
+        in_order = [heard[position] for position in sorted(heard)]
+        return Boundary(study, items, in_order, [each.after for each in stood], stood)
 
-    async def look(self, study: str, selectors: Iterable[Selector]) -> Boundary:
-        """What stands on record now; it is remembered."""
+    async def look(self, study: str, items: Sequence[Item], *, remember: bool) -> Boundary:
+        """What stands on record now."""
         self._forget_if_cut_off()
         connection = self._connection
-        items = [item_of(selector) for selector in selectors]
         rows, head = await self._recorder.read(study, items)
         heard = [heard_of(row) for row in rows]
         stood = []
-        for item in items:
-            mine = [n for n, row in enumerate(rows) if _asks_for(item, row["type"], row["tags"])]
+        for item in items if remember else ():
+            mine = [n for n, row in enumerate(rows) if asks_for(item, row["type"], row["tags"])]
             size = sum(AROUND + len(rows[n]["payload"]) for n in mine)
             stood.append(Stood({heard[n].position: heard[n] for n in mine}, head, size))
         self._forget_if_cut_off()
         if connection is not None and self._connection is connection:
-            for item, each in zip(items, stood, strict=True):
+            for item, each in zip(items, stood, strict=False):
                 self._keep(study, item, each)
-        return Boundary(study, items, stood)
+        return Boundary(study, items, heard, [head] * len(items), stood)
 
     def add(self, boundary: Boundary, drafts: Sequence[Draft], last: int) -> None:
         """These were appended after the boundary, the last of them at that position."""
-        for item, stood in zip(boundary.items, boundary.stood, strict=True):
+        for item, stood in zip(boundary.items, boundary.stood, strict=False):
             if stood is not self._kept.get((boundary.study, item)):
                 continue  # nothing is remembered of it, or something later
             heard, size = dict(stood.heard), stood.size
             for position, draft in enumerate(drafts, last - len(drafts) + 1):
-                if _asks_for(item, draft.type, draft.tags):
-                    heard[position] = _as_heard(position, draft)
+                if asks_for(item, draft.type, draft.tags):
+                    recorded = draft.type, draft.schema, draft.payload
+                    heard[position] = _heard(position, draft.occurred_at, draft.actor, *recorded)
                     size += AROUND + len(draft.payload)
             if len(heard) > len(stood.heard):
                 self._keep(boundary.study, item, Stood(heard, last, size))
@@ -132,28 +126,16 @@ class RememberedBoundaries:
 
 def heard_of(row: Record) -> Heard:
     """An event on record as a decision hears it."""
-    return Heard(
-        position=row["position"],
-        occurred_at=row["occurred_at"],
-        actor=row["actor"],
-        event=read_recorded(row["type"], row["schema"], row["payload"], {}),
-    )
-
-
-def _as_heard(position: int, draft: Draft) -> Heard:
-    """The same of an event that has just been recorded."""
-    return Heard(
-        position=position,
-        occurred_at=draft.occurred_at,
-        actor=draft.actor,
-        event=read_recorded(draft.type, draft.schema, draft.payload, {}),
-    )
+    recorded = row["type"], row["schema"], row["payload"]
+    return _heard(row["position"], row["occurred_at"], row["actor"], *recorded)
 
 
 def item_of(selector: Selector) -> Item:
     return tuple(type_.__name__ for type_ in selector.types), tuple(selector.tags)
 
 
-def _asks_for(item: Item, type_: str, tags: Sequence[str]) -> bool:
-    types, wanted = item
-    return (not types or type_ in types) and all(tag in tags for tag in wanted)
+def _heard(
+    position: int, at: datetime, actor: str, type_: str, schema: int, payload: bytes
+) -> Heard:
+    event = read_recorded(type_, schema, payload, {})
+    return Heard(position=position, occurred_at=at, actor=actor, event=event)

@@ -207,11 +207,10 @@ class ResearchRecord:
         """Decide, and append. Raises `Conflict` or `Repeated`: nothing was done."""
         commands = _commands(proposals)
         boundary = [(c, s) for c in commands.values() for s in c.consistency_boundary()]
-        selectors = [s for _, s in boundary]
+        items = list(dict.fromkeys(item_of(s) for _, s in boundary))  # many ask for the same
+        alone = len(commands) == 1  # of many, one that is refused would have them decided twice
         async with self._in_turn({(study, *s.tags) for c, s in boundary if c.EVENT in s.types}):
-            # Of many, one that is refused would have them all decided twice.
-            alone = len(commands) == 1
-            if alone and (remembered := self._boundaries.recall(study, selectors)):
+            if alone and (remembered := self._boundaries.recall(study, items)):
                 refused, decided = _decide(commands, remembered)
                 if not refused:  # nobody is, without a look at the record
                     try:
@@ -219,7 +218,7 @@ class ResearchRecord:
                     except (Conflict, keys.SubjectErased):
                         pass  # more stands on record than is remembered
                 commands = _commands(proposals)
-            looked = await self._boundaries.look(study, selectors)
+            looked = await self._boundaries.look(study, items, remember=alone)
             refused, decided = _decide(commands, looked)
             answers: dict[int, Answer] = {**refused}
             if refused:  # unless it is only that the command has been recorded before
@@ -319,7 +318,7 @@ def _decide(
     commands: dict[int, Command[Any]], boundary: Boundary
 ) -> tuple[dict[int, Refused], dict[int, list[Decided]]]:
     """Which are refused, and what the others decide: as many of them as can be told by now."""
-    heard, head = boundary.heard, boundary.head
+    heard, head = [*boundary.heard], boundary.head
     refused: dict[int, Refused] = {}
     decided: dict[int, list[Decided]] = {}
     count = 0

@@ -25,7 +25,10 @@ from domain.withdrawal import ConsentWithdrawn, WithdrawConsent
 from domain.workshops import HoldWorkshop, WorkshopHeld
 from service import remembered_boundaries
 from service.appends import Items
+from service.recorder import Recorder
+from service.remembered_boundaries import RememberedBoundaries
 from service.research_record import Proposal, Recorded, ResearchRecord
+from service.store import Store
 from tests.conftest import Database
 from tests.recording import (
     NOON,
@@ -40,28 +43,31 @@ from tests.recording import (
 )
 
 
-class Looking(ResearchRecord):
-    """The record as the service has it; it counts the looks at what stands in the database."""
+class Counting(Recorder):
+    """Counts the looks at what stands in the database, and keeps what was asked for last."""
 
     looks = 0
+    asked: Items = ()
 
-    async def __aenter__(self) -> "Looking":
-        await super().__aenter__()
-        read = self.recorder.read
+    async def read(
+        self, study: str, items: Items, after: int = 0
+    ) -> tuple[list[asyncpg.Record], int]:
+        self.looks, self.asked = self.looks + 1, items
+        return await super().read(study, items, after)
 
-        async def counted(
-            study: str, items: Items, after: int = 0
-        ) -> tuple[list[asyncpg.Record], int]:
-            self.looks += 1
-            return await read(study, items, after)
 
-        self.recorder.read = counted  # type: ignore[method-assign]
-        return self
+class Looking(ResearchRecord):
+    """The record as the service has it, by a recorder that counts."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.recorder = self.counting = Counting(store.service_url)
+        self._boundaries = RememberedBoundaries(self.recorder)
 
     async def looks_for(self, sent: Proposal) -> int:
-        before = self.looks
+        before = self.counting.looks
         await self.submit_all([sent])
-        return self.looks - before
+        return self.counting.looks - before
 
 
 def consent(participant: str) -> Proposal:
@@ -116,6 +122,15 @@ async def test_what_this_process_records_is_remembered_with_where_it_stands(
     events = await events_of(database.service_url, STUDY)
     held = [event for event in events if event["type"] == "WorkshopHeld"]
     assert all(b'"consents":[%d]' % again.position in each["envelope"] for each in held[-2:])
+
+
+@in_a_loop
+async def test_many_commands_ask_once_for_what_several_of_them_hear(database: Database) -> None:
+    async with Looking(database.store) as record:
+        await begin(record)
+        await record.submit_all([workshop(f"w-{n}", "p-1", "p-2") for n in range(5)])
+        asked = record.counting.asked
+    assert len(asked) == len(set(asked)) > 5
 
 
 @in_a_loop
