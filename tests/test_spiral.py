@@ -6,7 +6,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from domain.cycles import CycleClosed, CycleOpened, Edge, Parent
@@ -129,6 +129,7 @@ def points(path: str) -> list[tuple[float, float]]:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 300), st.integers(0, 10_000))
+@example(6, 0)  # two side by side in the last turn
 def test_any_number_of_cycles_stays_within_the_ring_and_within_reason(
     cycles: int, seed: int
 ) -> None:

@@ -146,7 +146,9 @@ def tracks_of(turns: Sequence[Turn], parts: Iterable[SpiralPart]) -> dict[str, T
     for number, turn in enumerate(turns, 1):
         if depths[turn.cycle] >= begin:
             at_depth[depths[turn.cycle]].append((number, turn))
-    width = (RIM - HUB) / max(2, deepest + 1 - begin)
+    outermost = min(LANES, list(depths.values()).count(deepest)) or 1
+    beyond = (outermost - 1) / 2 / outermost  # so that none of them runs out of the ring
+    width = (RIM - HUB) / max(2, deepest + 1 - begin + beyond)
     parents = {parent.cycle for turn in turns for parent in turn.parents}
     reached = _reached(parts)
     tracks = {}
