@@ -1,4 +1,4 @@
-"""Appends: what is to go on record unless something else stands there, in rows for the database."""
+"""Appends: what is to go on record unless something else stands there."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from domain.vocabulary import tag_hash
 from service.sealing.leaves import LeafAroundTime, SealedField
@@ -32,6 +32,19 @@ class Draft(Struct, frozen=True, kw_only=True):
     words: Sequence[tuple[str, bytes]] = ()  # (path, token) of the blind index of names
     command_id: UUID | None = None
     command_digest: bytes | None = None  # on the last event of a command: what it asked for
+    marks: tuple[str, ...] = ()  # by which it is found: its type's tag, and its tags
+    row: tuple[Any, ...] = ()  # as record.append takes it, but for its place: see append_rows.py
+
+    def __post_init__(self) -> None:  # made now, while PostgreSQL writes others
+        marks = (type_tag(self.type), *self.tags)
+        paths = SEPARATOR.join([field.path for field in self.sealed]) if self.sealed else None
+        row = (
+            self.event_id, self.type, self.schema, self.actor, self.occurred_at, self.command_id,
+            self.command_digest, SEPARATOR.join(self.tags), array_text({*map(tag_hash, marks)}),
+            self.envelope, self.payload, paths, self.salt, *self.leaf,
+        )  # fmt: skip
+        structs.force_setattr(self, "marks", marks)
+        structs.force_setattr(self, "row", row)
 
 
 class Appended(Struct, frozen=True):
@@ -57,19 +70,19 @@ class Request(Struct):
 
     def meets(self, seen: set[str | UUID | None]) -> bool:
         """Whether what it may not stand after, or its own command, is among what others leave."""
-        if any(event.command_digest and event.command_id in seen for event in self.events):
-            return True
-        return any(
-            seen.issuperset(tags) and (not types or any(type_tag(type_) in seen for type_ in types))
-            for types, tags in self.items
-        )
+        for event in self.events:
+            if event.command_digest and event.command_id in seen:
+                return True
+        for types, tags in self.items:
+            if seen.issuperset(tags) and (not types or not seen.isdisjoint(map(type_tag, types))):
+                return True
+        return False
 
     def leaves(self, seen: set[str | UUID | None]) -> None:
         """Note what others of its batch may meet: its tags, types and command."""
         for event in self.events:
             seen.add(event.command_id)
-            seen.add(type_tag(event.type))
-            seen.update(event.tags)
+            seen.update(event.marks)
 
 
 def type_tag(type_: str) -> str:
@@ -83,46 +96,6 @@ def asks_for(item: tuple[Sequence[str], Sequence[str]], type_: str, tags: Sequen
     return (not types or type_ in types) and all(tag in tags for tag in wanted)
 
 
-def arguments(
-    batch: Iterable[Request], studies: Sequence[str]
-) -> tuple[list[Sequence[Any]], list[tuple[int, int]]]:
-    """What record.append takes, and where each request's last event will stand.
-
-    Tuples for composite types: asyncpg looks at every element of an array several times over, but
-    at the fields of a composite only once.
-    """
-    number = {study: n for n, study in enumerate(studies, 1)}
-    counts = [0] * len(studies)
-    conditions: list[tuple[Any, ...]] = []
-    drafts: list[tuple[Any, ...]] = []
-    parts: list[tuple[Any, ...]] = []
-    words: list[tuple[Any, ...]] = []
-    lasts = []
-    for r, request in enumerate(batch):
-        n = number[request.study]
-        for (types, tags), after in zip(request.items, request.after, strict=True):
-            if tags:
-                first, *rest = map(tag_hash, tags)
-                others = "{" + ",".join(map(str, rest)) + "}" if rest else None
-                conditions.append((r, n, after, first, others, ",".join(types) or None))
-            elif types:
-                firsts = [tag_hash(type_tag(type_)) for type_ in types]
-                conditions += [(r, n, after, first, None, None) for first in firsts]
-            else:
-                conditions.append((r, n, after, None, None, None))
-        for e in request.events:
-            counts[n - 1] += 1
-            ordinal = counts[n - 1]
-            hashes = {tag_hash(tag) for tag in (type_tag(e.type), *e.tags)}
-            drafts.append((
-                r, n, ordinal, e.event_id, e.type, e.schema, e.actor, e.occurred_at, e.command_id,
-                e.command_digest, SEPARATOR.join(e.tags), hashes, e.envelope, e.payload,
-                SEPARATOR.join([field.path for field in e.sealed]) if e.sealed else None,
-                e.salt, *e.leaf,
-            ))  # fmt: skip
-            for field in e.sealed:
-                subjects = SEPARATOR.join(field.subjects)
-                parts.append((n, ordinal, field.path, subjects, field.blob))
-            words += [(n, ordinal, path, word) for path, word in e.words]
-        lasts.append((n - 1, counts[n - 1]))
-    return [studies, counts, conditions, drafts, parts, words], lasts
+def array_text(numbers: Iterable[int]) -> str:
+    """As PostgreSQL reads an array: asyncpg looks at each element of one, but not into a text."""
+    return "{" + ",".join(map(str, numbers)) + "}"

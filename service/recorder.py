@@ -16,9 +16,11 @@ from uuid import UUID
 import asyncpg
 import structlog
 
-from service.appends import Appended, Draft, Items, Request, arguments, asks_for
+from service.append_rows import arguments
+from service.appends import Appended, Draft, Items, Request, asks_for
 from service.boundary_reads import sought
 from service.database import connect
+from service.recent_appends import RecentAppends
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +45,8 @@ UNREACHABLE = (
     asyncpg.InternalClientError,  # what asyncpg can say when a server dies in the midst of a query
 )  # fmt: skip
 
-APPEND = "select heads, recorded, conflicts, repeats from record.append($1, $2, $3, $4, $5, $6)"
+APPEND = """select heads, recorded, moved, conflicts, repeats
+    from record.append($1, $2, $3, $4, $5, $6, $7)"""
 
 
 class Conflict(Exception):
@@ -72,6 +75,7 @@ class Recorder:
         self._answering = 0  # requests just recorded, whose callers may ask again at once
         self._something_waits = asyncio.Event()
         self._known: set[str] = set()
+        self._recent = RecentAppends()
         self._on_append: list[Callable[[], None]] = []
         self._stopping = False
         self._db: asyncpg.Connection | None = None
@@ -257,18 +261,21 @@ class Recorder:
                 unknown,
             )
             self._known.update(unknown)
-        args, lasts = arguments(batch, studies)
+        args, lasts = arguments(batch, studies, self._recent)
         (row,) = await self._ask(db, APPEND, *args)
-        conflicts, repeats = set(row["conflicts"] or ()), set(row["repeats"] or ())
-        if not conflicts and not repeats:
+        moved, conflicts, repeats = (row[each] or () for each in ("moved", "conflicts", "repeats"))
+        if not moved and not conflicts and not repeats:
             heads, recorded = row["heads"], row["recorded"]
             appended = [Appended(heads[n] + ordinal, recorded[n]) for n, ordinal in lasts]
+            for request, each in zip(batch, appended, strict=True):
+                self._recent.add(request.study, request.events, each.position)
             if self._waiting:  # it is sent first, and written while these callers go on
                 self._answering += len(batch)
                 asyncio.get_running_loop().call_soon(self._answer, batch, appended)
             else:
                 self._answer(batch, appended)
             return True
+        self._recent.forget(*(studies[n - 1] for n in moved))
         for number, request in enumerate(batch):
             if request.answer.done():
                 continue
@@ -287,11 +294,13 @@ class Recorder:
 
     async def _connection(self) -> asyncpg.Connection:
         if self._db is None or self._db.is_closed():
+            self._forget_connection()
             self._db = await self._connect()
         return self._db
 
     def _forget_connection(self) -> None:
         self._known.clear()  # what comes back may be an older backup
+        self._recent.forget_all()
         if self._db is not None:
             self._db.terminate()
             self._db = None

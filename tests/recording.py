@@ -24,7 +24,7 @@ from domain.studies import OpenStudy
 from domain.vocabulary import ResearchEvent
 from domain.withdrawal import ConsentWithdrawn, WithdrawConsent
 from domain.workshops import HoldWorkshop, WorkshopHeld
-from service import appends, boundary_reads
+from service import append_rows, appends, boundary_reads
 from service.appends import Draft
 from service.drafts import uuid7
 from service.personal_texts import Part
@@ -101,7 +101,7 @@ def draft(
 
 def give_every_tag_one_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the hashes of all tags collided."""
-    for module in (appends, boundary_reads):
+    for module in (appends, append_rows, boundary_reads):
         monkeypatch.setattr(module, "tag_hash", lambda tag: 7)
 
 

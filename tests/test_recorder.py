@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 from msgspec import structs
 
+from service import recent_appends
 from service.appends import Appended, Draft, Items
 from service.personal_texts import Part
 from service.recorder import BATCH, WORTH_HALVING, Conflict, Recorder, RecordUnavailable
@@ -48,9 +49,14 @@ async def test_the_first_events_of_a_study_may_come_from_two_processes_at_once(
             assert sorted(answer.position for answer in answers) == [1, 2]
 
 
+@pytest.mark.parametrize("alone", [recent_appends.ALONE, 0], ids=["all sent", "known left out"])
 @in_a_loop
-async def test_what_is_accepted_was_allowed_by_everything_before_it(database: Database) -> None:
+async def test_what_is_accepted_was_allowed_by_everything_before_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch, alone: int
+) -> None:
     """Whatever two processes append at random, each condition held where its events now stand."""
+    monkeypatch.setattr(recent_appends, "ALONE", alone)
+    monkeypatch.setattr(recent_appends, "AT_MOST", 12)  # so that some are forgotten meanwhile
     accepted: list[tuple[int, int, Items, int]] = []
     refused = 0
 
@@ -180,25 +186,22 @@ async def test_a_command_is_recorded_once_also_within_a_batch(database: Database
 
 
 @pytest.mark.parametrize(
-    ("faulty", "error"),
+    ("faulty", "items", "error"),
     [
-        (structs.replace(draft(), actor="an\0a"), asyncpg.PostgresError),  # PostgreSQL refuses it
-        (
-            structs.replace(draft(), actor="\udc80"),
-            asyncpg.DataError,
-        ),  # our side cannot even send it
-        (structs.replace(draft(), tags=["tag:\udc80"]), UnicodeEncodeError),
+        (structs.replace(draft(), actor="an\0a"), (), asyncpg.PostgresError),  # PostgreSQL refuses
+        (structs.replace(draft(), actor="\udc80"), (), asyncpg.DataError),  # we cannot even send it
+        (draft(), [([], ["tag:\udc80"])], UnicodeEncodeError),
     ],
-    ids=["NUL", "lone surrogate", "lone surrogate in a tag"],
+    ids=["NUL", "lone surrogate", "lone surrogate in a condition"],
 )
 @in_a_loop
 async def test_a_request_that_is_at_fault_fails_alone(
-    database: Database, faulty: Draft, error: type[Exception]
+    database: Database, faulty: Draft, items: Items, error: type[Exception]
 ) -> None:
     async with recorders(database.service_url) as [recorder]:
-        requests = [[draft()] for _ in range(20)]
-        requests[7] = [draft(), faulty]
-        appends = [recorder.append("s", events) for events in requests]
+        requests: list[tuple[list[Draft], Items]] = [([draft()], ()) for _ in range(20)]
+        requests[7] = [draft(), faulty], items
+        appends = [recorder.append("s", events, wanted) for events, wanted in requests]
         answers = await asyncio.gather(*appends, return_exceptions=True)
     failed = answers.pop(7)
     assert isinstance(failed, error)

@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import pytest
 from eventsourcing.dcb.api import (
     DCBAppendCondition,
     DCBEvent,
@@ -24,6 +25,7 @@ from eventsourcing.dcb.popo import SimpleDCBReadResponse
 from eventsourcing.dcb.tests import DCBRecorderTestCase
 from eventsourcing.persistence import IntegrityError
 
+from service import recent_appends
 from service.appends import Items
 from service.recorder import Conflict, Recorder
 from tests.conftest import Database
@@ -106,7 +108,11 @@ def in_another_thread(database: Database) -> Iterator[InAnotherThread]:
         loop.close()
 
 
-def test_it_appends_and_reads_as_the_library_expects(database: Database) -> None:
+@pytest.mark.parametrize("alone", [recent_appends.ALONE, 0], ids=["all sent", "known left out"])
+def test_it_appends_and_reads_as_the_library_expects(
+    database: Database, monkeypatch: pytest.MonkeyPatch, alone: int
+) -> None:
+    monkeypatch.setattr(recent_appends, "ALONE", alone)
     with in_another_thread(database) as recorder:
         DCBRecorderTestCase()._test_append_read(recorder)
 

@@ -57,8 +57,8 @@ class SealedField(Struct, frozen=True, kw_only=True):
 class LeafAroundTime(NamedTuple):
     """A leaf but for `recorded_at`, which the study's lock decides: `before`, then it, `after`."""
 
-    before: str
-    after: str
+    before: bytes
+    after: bytes
 
 
 def commitment(salt: bytes, event_id: UUID, path: str, data: bytes) -> bytes:
@@ -126,12 +126,12 @@ def leaf_around_time(
             f"{type_} names too much for one event: its leaf would have {length:,} bytes, and at "
             f"most {LEAF_BYTES:,} are possible. Record it in several events."
         )
-    return LeafAroundTime(before, after)
+    return LeafAroundTime(before.encode("ascii"), after.encode("ascii"))
 
 
 def leaf(around: LeafAroundTime, recorded_at: datetime) -> bytes:
     """The whole leaf, as the database joins it."""
-    return f"{around.before}{in_leaf(recorded_at)}{around.after}".encode("ascii")
+    return around.before + in_leaf(recorded_at).encode("ascii") + around.after
 
 
 def _enc(field: SealedField) -> str:
