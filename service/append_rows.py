@@ -33,16 +33,18 @@ def arguments(
             elif tags:
                 first, *rest = map(tag_hash, tags)
                 others = array_text(rest) if rest else None
-                conditions.append((r, n, after, first, others, ",".join(types) or None))
+                conditions.append((r, n, after, first, others, ",".join(types) or None, None))
             elif types:
                 firsts = [tag_hash(type_tag(type_)) for type_ in types]
-                conditions += [(r, n, after, first, None, None) for first in firsts]
+                conditions += [(r, n, after, first, None, None, None) for first in firsts]
             else:
-                conditions.append((r, n, after, None, None, None))
+                conditions.append((r, n, after, None, None, None, None))
         for e in request.events:
             counts[n - 1] += 1
             ordinal = counts[n - 1]
-            drafts.append((r, n, ordinal, *e.row))
+            drafts.append((n, ordinal, *e.row))
+            if e.command_digest is not None:
+                conditions.append((r, n, None, None, None, None, e.command_id))
             for field in e.sealed:
                 subjects = SEPARATOR.join(field.subjects)
                 parts.append((n, ordinal, field.path, subjects, field.blob))

@@ -5,19 +5,23 @@
 drop function record.append(
     text[], int[], record.condition[], record.draft[], record.draft_part[], record.draft_word[]
 );
-drop type record.draft;
+drop type record.draft, record.condition;
+create type record.condition as (
+    request int, n int, after bigint, tag bigint, other_tags text, types text, command_id uuid
+);
 create type record.draft as (
-    request int, n int, ordinal int, event_id uuid, type text, schema smallint, actor text,
+    n int, ordinal int, event_id uuid, type text, schema smallint, actor text,
     occurred_at timestamptz, command_id uuid, command_digest bytea, tags text, tag_hashes text,
     envelope bytea, payload bytea, sealed text, salt bytea, leaf_before bytea, leaf_after bytea
 );
 
 -- Appends what waits in one writer, for any number of studies, all or nothing, in one round trip.
 -- The update of a study's head takes its lock; every writer names the studies in the same order.
--- Where a condition is not met, or a command id is on record already, nothing is written, and which
+-- A condition is that no event stands on record with all these tags and one of these types after
+-- this position; or that a command does not. Where one is not met nothing is written, and which
 -- requests it was is said in `conflicts` and `repeats`. Nor is anything where a study's head is not
--- the one that its writer knew, if it left out conditions because it knew all up to there: which
--- studies these are is said in `moved`.
+-- the one up to which its writer knew everything, and left out what it knew to hold: which studies
+-- these are is said in `moved`.
 create function record.append(
     studies text[], counts int[], known_heads bigint[], conditions record.condition[],
     drafts record.draft[], parts record.draft_part[], words record.draft_word[],
@@ -45,9 +49,15 @@ begin
     end loop;
 
     if cardinality(conditions) > 0 then
-        select array_agg(distinct c.request) into conflicts
+        select array_agg(c.request) filter (where c.command_id is null),
+            array_agg(c.request) filter (where c.command_id is not null)
+        into conflicts, repeats
         from unnest(conditions) c
-        where case when c.tag is null then heads[c.n] > c.after else exists (
+        where case when c.command_id is not null then exists (
+            select from record.event e
+            where e.study = studies[c.n] and e.command_id = c.command_id
+            and e.command_digest is not null
+        ) when c.tag is null then heads[c.n] > c.after else exists (
             select from record.event_tag t
             where t.study = studies[c.n] and t.tag = c.tag and t.position > c.after
             and (c.other_tags is null or not exists (
@@ -63,13 +73,6 @@ begin
             ))
         ) end;
     end if;
-    select array_agg(d.request) into repeats
-    from unnest(drafts) d
-    where d.command_digest is not null and exists (
-        select from record.event e
-        where e.study = studies[d.n] and e.command_id = d.command_id
-        and e.command_digest is not null
-    );
     if moved is not null or conflicts is not null or repeats is not null then
         update record.study_head h set position = s.position
         from unnest(studies, heads) as s (study, position) where h.study = s.study;
@@ -100,7 +103,10 @@ end $$;
 drop function record.append(
     text[], int[], bigint[], record.condition[], record.draft[], record.draft_part[], record.draft_word[]
 );
-drop type record.draft;
+drop type record.draft, record.condition;
+create type record.condition as (
+    request int, n int, after bigint, tag bigint, other_tags text, types text
+);
 create type record.draft as (
     request int, n int, ordinal int, event_id uuid, type text, schema smallint, actor text,
     occurred_at timestamptz, command_id uuid, command_digest bytea, tags text, tag_hashes bigint[],
