@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import monotonic
 from typing import Any
 
@@ -43,9 +44,10 @@ class Asker:
     at_least: dict[str, int] = field(default_factory=dict)
     read: dict[tuple[str, Reading, bool], set[str]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        # What one operation shows is opened together; nothing opened is kept.
-        self.texts = DataLoader(self._opened, cache=False)
+    @cached_property
+    def texts(self) -> DataLoader[tuple[str, str], Any]:
+        """Opens personal texts: what one operation shows, together; nothing opened is kept."""
+        return DataLoader(self._opened, cache=False)
 
     async def _opened(self, asked: list[tuple[str, str]]) -> list[Any]:
         """The personal texts that these references lead to, each with its study."""

@@ -9,6 +9,7 @@ lists it beside JSON, as urql and Apollo Client do, gets JSON.
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 from litestar.response import Stream
 from litestar.response.base import ASGIResponse
-from litestar.types import ASGIApp
+from litestar.types import ASGIApp, Receive, Scope, Send
 from strawberry.http.streaming import SSETransport, merge_stream_with_heartbeat
 
 from service.graphql_documents import InvalidRequest, Prepared, hashed
@@ -288,7 +289,7 @@ def refused(
     status: int,
     errors: list[GraphQLError],
     headers: Mapping[str, str] | None = None,
-) -> ASGIResponse:
+) -> ASGIApp:
     """Nothing was executed: errors and no data."""
     headers = HEADERS | dict(headers or {})
     if media == EVENTS and status in (200, 400):
@@ -301,18 +302,20 @@ def refused(
     return in_json(media, status, without_data(errors), headers)
 
 
-def in_json(
-    media: str, status: int, told: dict[str, Any], headers: Mapping[str, str]
-) -> ASGIResponse:
-    """A response that is ready to be sent: of another, litestar would make one of these."""
-    return ASGIResponse(
-        body=encoder.encode(told),
-        status_code=status,
-        media_type=f"{media}; charset=utf-8",
-        headers=dict(headers),
-    )
+def in_json(media: str, status: int, told: dict[str, Any], headers: Mapping[str, str]) -> ASGIApp:
+    """A response that is ready to be sent: litestar's own take several times as long to make."""
+    body = encoder.encode(told)
+    of = {"content-type": f"{media}; charset=utf-8", "content-length": str(len(body))}
+    raw = [(n.encode("latin-1"), v.encode("latin-1")) for n, v in {**of, **headers}.items()]
+
+    async def respond(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": status, "headers": raw})
+        await send({"type": "http.response.body", "body": body, "more_body": False})
+
+    return respond
 
 
+@lru_cache(100)
 def require_json(content_type: str) -> None:
     kind, *options = (part.strip().lower() for part in content_type.split(";"))
     if kind != JSON:
@@ -321,6 +324,7 @@ def require_json(content_type: str) -> None:
         raise NotWellFormed(415, "Send the request in UTF-8.")
 
 
+@lru_cache(100)
 def negotiated(accept: str) -> str | None:
     """The media type to answer in, or None if the client takes none of ours (RFC 9110, 12.5.1).
 

@@ -1,10 +1,13 @@
 """The GraphQL schema: a mutation for every command, a query for every register, subscriptions."""
 
+from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from uuid import UUID
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.types.base_scalars import DateTimeDefinition, wrap_parser
 
 from service.graphql_events import Subscription
 from service.graphql_mutations import mutation_type
@@ -19,6 +22,8 @@ IDENTIFIER = strawberry.scalar(
     serialize=str,
     parse_value=UUID,
 )
+# strawberry's, read by the standard library: `dateutil` takes ten times as long.
+MOMENT = replace(DateTimeDefinition, parse_value=wrap_parser(datetime.fromisoformat, "DateTime"))
 
 
 @cache
@@ -28,7 +33,7 @@ def schema() -> strawberry.Schema:
         query=query_type(),
         mutation=mutation_type(withdraw_with_code()),
         subscription=Subscription,
-        config=StrawberryConfig(scalar_map={UUID: IDENTIFIER}),
+        config=StrawberryConfig(scalar_map={UUID: IDENTIFIER, datetime: MOMENT}),
     )
     take_input_as_sent(made)
     return made

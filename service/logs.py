@@ -8,9 +8,9 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from secrets import token_hex
 from time import perf_counter
 from typing import Any
-from uuid import uuid4
 
 import structlog
 from litestar.enums import ScopeType
@@ -39,7 +39,7 @@ def configure(format_: str, level: str) -> None:
         processors=[*shared, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
@@ -77,11 +77,11 @@ def with_request_id(app: ASGIApp) -> ASGIApp:
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP:
-            with bound_contextvars(request_id=uuid4().hex):
+            with bound_contextvars(request_id=token_hex(16)):
                 await app(scope, receive, send)
             return
         brought = dict(scope["headers"]).get(b"x-request-id", b"")
-        request_id = brought.decode() if REQUEST_ID.match(brought) else uuid4().hex
+        request_id = brought.decode() if REQUEST_ID.match(brought) else token_hex(16)
         status, began = 0, perf_counter()
 
         async def send_with_id(message: Message) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from domain.vocabulary import Channel, MemberId, Phase, StudyId, Text, in_camel_
 from service.research_record import Proposal
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
+
+python_name = lru_cache(1_000)(to_snake_case)
 
 
 class GivenOccasion(Struct, frozen=True, kw_only=True):
@@ -118,7 +120,7 @@ def out_of_time(value: Any, path: str = "") -> Iterable[Reason]:
 def in_snake_case(value: Any) -> Any:
     """What is said in clients' names, in Python's names."""
     if isinstance(value, dict):
-        return {to_snake_case(name): in_snake_case(part) for name, part in value.items()}
+        return {python_name(name): in_snake_case(part) for name, part in value.items()}
     if isinstance(value, list):
         return [in_snake_case(part) for part in value]
     return value

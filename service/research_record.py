@@ -303,11 +303,16 @@ class ResearchRecord:
     @asynccontextmanager
     async def _in_turn(self, turns: Iterable[tuple[str, ...]]) -> AsyncIterator[None]:
         """Commands that would only make one another decide again go one after the other."""
-        async with AsyncExitStack() as held:
+        held: list[asyncio.Lock] = []
+        try:
             for turn in sorted(turns):
                 lock = self._turns.setdefault(turn, asyncio.Lock())
-                await held.enter_async_context(lock)
+                await lock.acquire()
+                held.append(lock)
             yield
+        finally:
+            for lock in held:
+                lock.release()
 
 
 def _commands(proposals: dict[int, Proposal]) -> dict[int, Command[Any]]:
