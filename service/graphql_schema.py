@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
-from strawberry.schema.types.base_scalars import DateTimeDefinition, wrap_parser
+from strawberry.schema.types.base_scalars import DateTimeDefinition
 
 from service.graphql_events import Subscription
 from service.graphql_mutations import mutation_type
@@ -22,8 +23,18 @@ IDENTIFIER = strawberry.scalar(
     serialize=str,
     parse_value=UUID,
 )
-# strawberry's, read by the standard library: `dateutil` takes ten times as long.
-MOMENT = replace(DateTimeDefinition, parse_value=wrap_parser(datetime.fromisoformat, "DateTime"))
+strawberrys: Any = DateTimeDefinition.parse_value
+
+
+def read_moment(sent: Any) -> Any:
+    """As strawberry reads it; what is usual by the standard library, in a tenth of the time."""
+    try:
+        return datetime.fromisoformat(sent)
+    except (TypeError, ValueError):
+        return strawberrys(sent)
+
+
+MOMENT = replace(DateTimeDefinition, parse_value=read_moment)
 
 
 @cache

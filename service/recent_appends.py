@@ -24,9 +24,9 @@ class Recent(Struct):
     appends: int = 0
 
     def shows_none(self, types: Sequence[str], tags: Sequence[str], after: int) -> bool:
-        """Whether no event of one of these types, with all these tags, stands after the position.
+        """Whether they show that no event of these types, with all these tags, stands after it.
 
-        If it is told so: false says nothing.
+        It is never said of what stands there; and of what does not, not always.
         """
         if after < self.since or self.appends < ALONE:
             return False
