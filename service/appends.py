@@ -62,6 +62,7 @@ class Request(Struct):
     items: Items
     after: Sequence[int]  # for each item
     answer: "asyncio.Future[Appended]"
+    read_by: object = None  # the connection as of which it was read on what it rests, if on any
 
     @property
     def repeatable(self) -> bool:

@@ -27,6 +27,7 @@ log = structlog.get_logger(__name__)
 BATCH = 512  # requests taken into one transaction at most
 WORTH_HALVING = 32  # requests; of fewer, two transactions cost more than one that all wait for
 UNAVAILABLE_AFTER = 30.0  # seconds without a database before an append is given up
+NO_CONNECTION = object()
 
 # A plan is made once and kept: one made while tables were small must not scan them once they are
 # large.
@@ -84,6 +85,7 @@ class Recorder:
 
     async def start(self) -> None:
         self._idle.append(await connect(self._url, **ALWAYS_BY_INDEX))
+        self._db = await self._connect()
         self._writer = asyncio.create_task(self._write(), name="recorder")
 
     async def stop(self) -> None:
@@ -96,8 +98,11 @@ class Recorder:
 
     @property
     def connection(self) -> object:
-        """By which it appends, if by any. As long as it is the same, what was read stands."""
-        return None if self._db is None or self._db.is_closed() else self._db
+        """By which it appends; of none, something that none ever is.
+
+        As long as it is the same, what was read stands.
+        """
+        return NO_CONNECTION if self._db is None or self._db.is_closed() else self._db
 
     def on_append(self, wake: Callable[[], None]) -> None:
         """Call this, with nothing, after every commit of this process: followers then look."""
@@ -109,10 +114,14 @@ class Recorder:
         events: Sequence[Draft],
         items: Items = (),
         after: int | Sequence[int] = 0,
+        *,
+        read_by: object = None,
     ) -> "asyncio.Future[Appended]":
         """Append these unless an event that matches one of the items stands after the position.
 
-        Or after the item's own position, where there is one for each.
+        Or after the item's own position, where there is one for each. `read_by` is the `connection`
+        as of which it was read on what they rest: by another, they conflict, since what comes back
+        after a connection was lost may be without it.
 
         The future raises `Conflict`, `Repeated` or `RecordUnavailable`, or what the database says
         against the events. It is done only when the commit is durable. An item with neither types
@@ -123,7 +132,7 @@ class Recorder:
             raise RecordUnavailable("the recorder has stopped")
         answer: asyncio.Future[Appended] = asyncio.get_running_loop().create_future()
         afters = [after] * len(items) if isinstance(after, int) else after
-        request = Request(study, events, items, afters, answer)
+        request = Request(study, events, items, afters, answer, read_by)
         self._waiting.setdefault(study, deque()).append(request)
         self._something_waits.set()
         return answer
@@ -250,6 +259,10 @@ class Recorder:
     async def _send(self, batch: list[Request]) -> bool:
         """Whether all of them are on record now; else nothing is, and some have their answers."""
         db = await self._connection()
+        if outlived := [each for each in batch if each.read_by not in (None, db)]:
+            for request in outlived:
+                request.answer.set_exception(Conflict())
+            return False
         # Locked in this order by every writer, so that none waits for another that waits for it.
         studies = sorted({request.study for request in batch})
         if unknown := [study for study in studies if study not in self._known]:

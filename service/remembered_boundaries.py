@@ -16,7 +16,7 @@ from msgspec import Struct
 from domain.older_events import read_recorded
 from domain.vocabulary import Heard
 from service.appends import Draft, asks_for
-from service.recorder import Recorder
+from service.recorder import NO_CONNECTION, Recorder
 
 AROUND = 1_000  # bytes that an event takes besides its payload
 OF_ONE = 200_000  # bytes remembered of one item; where more stands, it is looked at each time
@@ -45,6 +45,7 @@ class Boundary(Struct, frozen=True):
     heard: Sequence[Heard]  # everything once, in order
     afters: Sequence[int]  # of each item
     stood: Sequence[Stood] = ()  # of each item, where it is remembered
+    connection: object = None  # of the recorder, as of which it was read
 
     @property
     def head(self) -> int:
@@ -57,7 +58,7 @@ class RememberedBoundaries:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._connection: object = None  # by which the recorder appended when it was read
+        self._connection: object = NO_CONNECTION  # by which the recorder appended when it was read
         self._kept: OrderedDict[tuple[str, Item], Stood] = OrderedDict()
         self._size = 0
 
@@ -72,7 +73,8 @@ class RememberedBoundaries:
                 self._kept.move_to_end((study, item))
         heard = {position: each for one in stood for position, each in one.heard.items()}
         in_order = [heard[position] for position in sorted(heard)]
-        return Boundary(study, items, in_order, [each.after for each in stood], stood)
+        afters = [each.after for each in stood]
+        return Boundary(study, items, in_order, afters, stood, self._connection)
 
     async def look(self, study: str, items: Sequence[Item], *, remember: bool) -> Boundary:
         """What stands on record now."""
@@ -86,10 +88,10 @@ class RememberedBoundaries:
             size = sum(AROUND + len(rows[n]["payload"]) for n in mine)
             stood.append(Stood({heard[n].position: heard[n] for n in mine}, head, size))
         self._forget_if_cut_off()
-        if connection is not None and self._connection is connection:
+        if connection is not NO_CONNECTION and self._connection is connection:
             for item, each in zip(items, stood, strict=False):
                 self._keep(study, item, each)
-        return Boundary(study, items, heard, [head] * len(items), stood)
+        return Boundary(study, items, heard, [head] * len(items), stood, connection)
 
     def add(self, boundary: Boundary, drafts: Sequence[Draft], last: int) -> None:
         """These were appended after the boundary, the last of them at that position."""

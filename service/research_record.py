@@ -232,7 +232,9 @@ class ResearchRecord:
     ) -> dict[int, Answer]:
         """Raises `Conflict` and `Repeated`, and what `_drafts` raises."""
         drafts = await self._drafts(study, [each for made in decided.values() for each in made])
-        appended = await self.recorder.append(study, drafts, boundary.items, boundary.afters)
+        appended = await self.recorder.append(
+            study, drafts, boundary.items, boundary.afters, read_by=boundary.connection
+        )
         self._boundaries.add(boundary, drafts, appended.position)
         log.debug(
             "recorded",

@@ -42,6 +42,15 @@ from tests.recording import (
     workshop,
 )
 
+WAITS = """
+select true from pg_stat_activity
+where datname = current_database() and wait_event_type = 'Lock'
+"""
+CUT_OFF = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and pid <> pg_backend_pid()
+"""
+
 
 class Counting(Recorder):
     """Counts the looks at what stands in the database, and keeps what was asked for last."""
@@ -200,13 +209,39 @@ async def test_after_a_lost_connection_everything_is_looked_at_again(database: D
     """What comes back may be an older backup."""
     async with Looking(database.store) as record:
         await begin(record)
-        await as_owner(
-            database,
-            "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where datname = current_database() and pid <> pg_backend_pid()",
-        )
+        await as_owner(database, CUT_OFF)
         await asyncio.sleep(0.2)
-        assert await record.looks_for(workshop("w-1", "p-1")) == 1
+        assert await record.looks_for(workshop("w-1", "p-1")) > 0
+        assert await record.looks_for(workshop("w-2", "p-1")) == 0
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["on a look", "on what is remembered"])
+@in_a_loop
+async def test_what_was_decided_before_events_were_lost_is_decided_anew(
+    database: Database, again: bool
+) -> None:
+    """As after a failover to a server that had not received the last events: here, a consent."""
+    async with ResearchRecord(database.store) as record:
+        await record.submit_all(beginning("p-2"))
+        *_, consented = await record.submit_all(beginning("p-1")[-2:])
+        assert isinstance(consented, Recorded)
+        if again:
+            consented = await record.submit(workshop("w-0", "p-1"))
+        owner = await asyncpg.connect(database.owner_url)
+        async with owner.transaction():
+            await owner.execute("select from record.study_head for update")
+            held = asyncio.create_task(record.submit_all([workshop("w-1", "p-1")]))
+            while not await owner.fetchval(WAITS):  # noqa: ASYNC110 (PostgreSQL offers no event)
+                await asyncio.sleep(0.01)
+            first = consented.position - again
+            for table in ("event", "event_tag", "sealed_part", "sealed_word"):
+                await owner.execute(f"delete from record.{table} where position >= {first}")
+            await owner.execute(f"update record.study_head set position = {first - 1}")
+            await owner.execute(CUT_OFF)
+        await owner.close()
+        [refused] = await held
+    assert codes(refused) == ["consent_missing"]
+    assert len(await events_of(database.service_url, STUDY)) == first - 1
 
 
 @in_a_loop
