@@ -15,6 +15,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 import uvicorn
@@ -50,15 +51,31 @@ def serve(kept: Store, issuer: DemoIssuer, port: int) -> None:
     uvicorn.run(app, port=port, log_level="error", access_log=False)
 
 
-class Client:
+class Client(asyncio.Protocol):
     """Keep-alive HTTP/1.1 by hand, so that the client's own cost stays small."""
 
-    def __init__(self, port: int, token: str) -> None:
-        self.port, self.token = port, token
+    def __init__(self, token: str) -> None:
+        self.token, self.received = token, b""
+        self.answered: asyncio.Future[bytes]
 
-    async def open(self) -> "Client":
-        self.reader, self.writer = await asyncio.open_connection("127.0.0.1", self.port)
-        return self
+    @classmethod
+    async def open(cls, port: int, token: str) -> "Client":
+        loop = asyncio.get_running_loop()
+        _, client = await loop.create_connection(lambda: cls(token), "127.0.0.1", port)
+        return client
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.received += data
+        head, all_of_it, body = self.received.partition(b"\r\n\r\n")
+        if not all_of_it:
+            return
+        length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        if len(body) == length:
+            self.received = b""
+            self.answered.set_result(body)
 
     async def mutate(self) -> None:
         given = {
@@ -66,14 +83,13 @@ class Client:
             "occurredAt": datetime.now(UTC).isoformat(),
         }  # fmt: skip
         body = json.dumps({"query": MUTATION, "variables": {"i": given}}).encode()
-        self.writer.write(
+        self.answered = asyncio.get_running_loop().create_future()
+        self.transport.write(
             b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
             b"authorization: Bearer " + self.token.encode() + b"\r\n"
             b"content-length: " + str(len(body)).encode() + b"\r\n\r\n" + body
         )
-        head = await self.reader.readuntil(b"\r\n\r\n")
-        length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-        answer = await self.reader.readexactly(length)
+        answer = await self.answered
         if b'"position"' not in answer:
             raise RuntimeError(answer.decode())
 
@@ -108,7 +124,7 @@ async def compare(kept: Store, port: int, token: str, rounds: int, seconds: floa
             event = ConcernStated(concern=uuid4().hex, title="Damp")
             await record.submit(proposal(StateConcern, event))
 
-        clients = [await Client(port, token).open() for _ in range(64)]
+        clients = [await Client.open(port, token) for _ in range(64)]
 
         async def mutate(n: int) -> None:
             await clients[n].mutate()
