@@ -10,9 +10,11 @@ import pytest
 from msgspec import structs
 
 from service import recent_appends
-from service.appends import Appended, Draft, Items
+from service.append_rows import arguments
+from service.appends import Appended, Draft, Items, Request
 from service.personal_texts import Part
-from service.recorder import BATCH, WORTH_HALVING, Conflict, Recorder, RecordUnavailable
+from service.recent_appends import RecentAppends
+from service.recorder import APPEND, BATCH, WORTH_HALVING, Conflict, Recorder, RecordUnavailable
 from service.sealing.leaves import commitment, leaf
 from tests.conftest import Database
 from tests.recording import draft, events_of, give_every_tag_one_hash, in_a_loop, recorders
@@ -20,6 +22,8 @@ from tests.recording import draft, events_of, give_every_tag_one_hash, in_a_loop
 TAGS = ["cycle:1", "cycle:2", "action:a", "action:b", "participant:p", "participant:q"]
 TYPES = ["Planned", "Started", "Reflected"]
 EVERYTHING: Items = [([], [])]
+INDEXES = ["record.event_pkey", "record.event_command", "record.event_tag_pkey"]
+SEEN = "select pg_stat_get_xact_tuples_returned($1::text::regclass)"
 
 
 @in_a_loop
@@ -377,6 +381,33 @@ async def test_a_refused_batch_leaves_no_gap(database: Database) -> None:
         assert (first.position, last.position) == (1, 3)
         assert (await recorder.read("s", EVERYTHING))[1] == 3
         assert (await recorder.read("other", EVERYTHING))[1] == 2
+
+
+@pytest.mark.parametrize("of_command", [False, True], ids=["of no command", "of a command"])
+@in_a_loop
+async def test_what_it_asks_for_is_found_by_its_own_index_though_the_record_was_small_before(
+    database: Database, of_command: bool
+) -> None:
+    """Plans are made once and kept: the first one, of an empty record, must do for a large one."""
+    dice = random.Random(3)
+    items: Items = [(["Planned"], ["action:new"]), (["Nothing"], []), ([], ["action:new", TAGS[0]])]
+    async with recorders(database.service_url) as [recorder]:
+        db = await recorder._connection()
+
+        async def rows_seen() -> list[int]:
+            """In the event table's indexes and the tags' index, by one append."""
+            answer = asyncio.get_running_loop().create_future()
+            event = draft("Planned", "action:new", command=uuid4() if of_command else None)
+            batch = [Request("oracle", [event], items, [0, 0, 0], answer)]
+            async with db.transaction():
+                await db.fetch(APPEND, *arguments(batch, ["oracle"], RecentAppends())[0])
+                return [await db.fetchval(SEEN, each) for each in INDEXES]
+
+        await fill(recorder, dice, 1)
+        await rows_seen()
+        for _ in range(4):
+            await fill(recorder, dice, 500)
+        assert max(await rows_seen()) <= 8
 
 
 async def fill(recorder: Recorder, dice: random.Random, number: int) -> None:

@@ -48,28 +48,30 @@ begin
         );
     end loop;
 
+    -- Written so that each table is asked by its own index, whatever a plan of a small record, which
+    -- is kept, would rather join: a limit is not joined, and an expression is no key.
     if cardinality(conditions) > 0 then
         select array_agg(c.request) filter (where c.command_id is null),
             array_agg(c.request) filter (where c.command_id is not null)
         into conflicts, repeats
         from unnest(conditions) c
-        where case when c.command_id is not null then exists (
-            select from record.event e
-            where e.study = studies[c.n] and e.command_id = c.command_id
-            and e.command_digest is not null
+        where case when c.command_id is not null then (
+            select true from record.event e
+            where e.command_id = c.command_id and e.study || '' = studies[c.n]
+            and e.command_digest is not null limit 1
         ) when c.tag is null then heads[c.n] > c.after else exists (
             select from record.event_tag t
             where t.study = studies[c.n] and t.tag = c.tag and t.position > c.after
             and (c.other_tags is null or not exists (
-                select from unnest(c.other_tags::bigint[]) other where not exists (
-                    select from record.event_tag o
+                select from unnest(c.other_tags::bigint[]) other where (
+                    select true from record.event_tag o
                     where o.study = studies[c.n] and o.tag = other and o.position = t.position
-                )
+                    limit 1
+                ) is null
             ))
-            and (c.types is null or exists (
-                select from record.event e
+            and (c.types is null or (
+                select e.type = any (string_to_array(c.types, ',')) from record.event e
                 where e.study = studies[c.n] and e.position = t.position
-                and e.type = any (string_to_array(c.types, ','))
             ))
         ) end;
     end if;
