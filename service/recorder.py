@@ -261,7 +261,8 @@ class Recorder:
         db = await self._connection()
         if outlived := [each for each in batch if each.read_by not in (None, db)]:
             for request in outlived:
-                request.answer.set_exception(Conflict())
+                if not request.answer.done():
+                    request.answer.set_exception(Conflict())
             return False
         # Locked in this order by every writer, so that none waits for another that waits for it.
         studies = sorted({request.study for request in batch})

@@ -14,7 +14,15 @@ from service.append_rows import arguments
 from service.appends import Appended, Draft, Items, Request
 from service.personal_texts import Part
 from service.recent_appends import RecentAppends
-from service.recorder import APPEND, BATCH, WORTH_HALVING, Conflict, Recorder, RecordUnavailable
+from service.recorder import (
+    APPEND,
+    BATCH,
+    NO_CONNECTION,
+    WORTH_HALVING,
+    Conflict,
+    Recorder,
+    RecordUnavailable,
+)
 from service.sealing.leaves import commitment, leaf
 from tests.conftest import Database
 from tests.recording import draft, events_of, give_every_tag_one_hash, in_a_loop, recorders
@@ -318,6 +326,27 @@ async def test_a_caller_that_left_neither_stops_the_others_nor_is_missed(
         appends = [recorder.append("s", [draft()]) for _ in range(3)]
         appends[1].cancel()
         assert (await appends[0], await appends[2])[1].position == 2
+
+
+@in_a_loop
+async def test_what_rests_on_what_another_connection_read_conflicts_and_nothing_else(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with recorders(database.service_url) as [recorder]:
+        appends = [
+            recorder.append("s", [draft()], read_by=read_by)
+            for read_by in (object(), recorder.connection, NO_CONNECTION, None, object())
+        ]
+        connection = recorder._connection
+
+        async def left_meanwhile() -> asyncpg.Connection:
+            appends[-1].cancel()
+            return await connection()
+
+        monkeypatch.setattr(recorder, "_connection", left_meanwhile)
+        answers = await asyncio.gather(*appends[:-1], return_exceptions=True)
+        assert [type(each) for each in answers] == [Conflict, Appended, Conflict, Appended]
+        assert len(await events_of(database.service_url, "s")) == 2
 
 
 @in_a_loop
