@@ -69,6 +69,11 @@ class Request(Struct):
         """Whether its command tells, if it is sent again, that it is on record already."""
         return any(event.command_digest is not None for event in self.events)
 
+    def fail(self, fault: Exception) -> None:
+        """Answer with this, unless it is answered or its caller has left."""
+        if not self.answer.done():
+            self.answer.set_exception(fault)
+
     def meets(self, seen: set[str | UUID | None]) -> bool:
         """Whether what it may not stand after, or its own command, is among what others leave."""
         for event in self.events:

@@ -242,8 +242,8 @@ class Recorder:
                         half = len(batch) // 2
                         await self._settle(batch[:half])
                         await self._settle(batch[half:])
-                    elif not batch[0].answer.done():
-                        batch[0].answer.set_exception(error)
+                    else:
+                        batch[0].fail(error)
                     return
                 # The commit may have happened or not: the command ids tell when it is back.
                 log.warning("database_lost", error=type(error).__name__, requests=len(batch))
@@ -251,8 +251,8 @@ class Recorder:
                 gone_since = gone_since or clock()
                 given_up = self._stopping or clock() - gone_since > self._unavailable_after
                 for request in batch:
-                    if (given_up or not request.repeatable) and not request.answer.done():
-                        request.answer.set_exception(RecordUnavailable(str(error)))
+                    if given_up or not request.repeatable:
+                        request.fail(RecordUnavailable(str(error)))
                 if not given_up:
                     await asyncio.sleep(0.1)
 
@@ -261,8 +261,7 @@ class Recorder:
         db = await self._connection()
         if outlived := [each for each in batch if each.read_by not in (None, db)]:
             for request in outlived:
-                if not request.answer.done():
-                    request.answer.set_exception(Conflict())
+                request.fail(Conflict())
             return False
         # Locked in this order by every writer, so that none waits for another that waits for it.
         studies = sorted({request.study for request in batch})
@@ -277,7 +276,9 @@ class Recorder:
             self._known.update(unknown)
         args, lasts = arguments(batch, studies, self._recent)
         (row,) = await self._ask(db, APPEND, *args)
-        moved, conflicts, repeats = (row[each] or () for each in ("moved", "conflicts", "repeats"))
+        moved, conflicts, repeats = (
+            set(row[each] or ()) for each in ("moved", "conflicts", "repeats")
+        )
         if not moved and not conflicts and not repeats:
             heads, recorded = row["heads"], row["recorded"]
             appended = [Appended(heads[n] + ordinal, recorded[n]) for n, ordinal in lasts]
@@ -291,12 +292,10 @@ class Recorder:
             return True
         self._recent.forget(*(studies[n - 1] for n in moved))
         for number, request in enumerate(batch):
-            if request.answer.done():
-                continue
             if number in repeats:
-                request.answer.set_exception(Repeated())
+                request.fail(Repeated())
             elif number in conflicts:
-                request.answer.set_exception(Conflict())
+                request.fail(Conflict())
         return False
 
     def _answer(self, batch: list[Request], appended: list[Appended]) -> None:

@@ -57,10 +57,12 @@ def test_it_shows_of_one_tag_or_type_whatever_holds(
     recent = RecentAppends()
     recent.add("s", [draft()], 1)
     recent.add("s", events, 1 + len(events))
+    known = recent.of("s")
+    assert known is not None
     for after in range(1, 2 + len(events)):
         later = events[after - 1 :]
         holds = not [e for e in later if {e.type}.issuperset(types) and set(tags) <= set(e.tags)]
-        assert recent.of("s").shows_none(types, tags, after) == holds  # type: ignore[union-attr]
+        assert known.shows_none(types, tags, after) == holds
 
 
 @in_a_loop
