@@ -15,22 +15,22 @@ from record.event e
 where e.study = $1 and e.position = any (array(
     select distinct found.position
     from (
-        select i.item, array_agg(i.tag) as tags, (array_agg(i.tag order by (
+        select i.item, array_agg(i.hash) as hashes, (array_agg(i.hash order by (
             select t.position from record.event_tag t
-            where t.study = $1 and t.tag = i.tag and t.position > $2
+            where t.study = $1 and t.hash = i.hash and t.position > $2
             order by t.position offset 7 limit 1
         ) desc nulls first))[1] as rarest
-        from unnest($3::int[], $4::bigint[]) as i (item, tag)
+        from unnest($3::int[], $4::bigint[]) as i (item, hash)
         group by i.item
     ) i
     cross join lateral (
         select d.position from record.event_tag d
-        where d.study = $1 and d.tag = i.rarest and d.position > $2
-        and (cardinality(i.tags) = 1 or not exists (
-            select from unnest(i.tags) as other
+        where d.study = $1 and d.hash = i.rarest and d.position > $2
+        and (cardinality(i.hashes) = 1 or not exists (
+            select from unnest(i.hashes) as other
             where other <> i.rarest and (
                 select true from record.event_tag o
-                where o.study = $1 and o.tag = other and o.position = d.position limit 1
+                where o.study = $1 and o.hash = other and o.position = d.position limit 1
             ) is null
         ))
     ) found
@@ -45,7 +45,7 @@ select e.position, e.type, e.schema, e.actor, e.occurred_at, e.tags, e.payload
 from record.event e
 where e.study = $1 and e.position = any (array(
     select t.position from record.event_tag t
-    where t.study = $1 and t.tag = $3 and t.position > $2
+    where t.study = $1 and t.hash = $3 and t.position > $2
 ))
 union all
 select h.position, null, null, null, null, null, null from record.study_head h where h.study = $1

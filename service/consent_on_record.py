@@ -32,9 +32,9 @@ from service.appends import type_tag
 TURNING = """
 select t.position from record.event_tag t
 join record.event e on e.study = t.study and e.position = t.position
-where t.study = $1 and t.tag = $2 and e.type = any ($3)
+where t.study = $1 and t.hash = $2 and e.type = any ($3)
 union
-select t.position from record.event_tag t where t.study = $1 and t.tag = $4
+select t.position from record.event_tag t where t.study = $1 and t.hash = $4
 order by position
 """
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
+from asyncpg.pgproto.pgproto import UUID as QuickUUID  # as a text in a tenth of the time
 from eventsourcing.dcb.domain import Tagged
 
 from domain.commands import Command
@@ -49,7 +50,8 @@ def uuid7() -> UUID:
     """A new event id that sorts by time (RFC 9562, 5.7)."""
     random_bits = int.from_bytes(urandom(10), "big")
     value = (time_ns() // 1_000_000 << 80) | random_bits
-    return UUID(int=value & ~(0xF000 << 64) & ~(0xC000 << 48) | 0x7000 << 64 | 0x8000 << 48)
+    value = value & ~(0xF000 << 64) & ~(0xC000 << 48) | 0x7000 << 64 | 0x8000 << 48
+    return QuickUUID(value.to_bytes(16, "big"))
 
 
 def names_too_much(decided: Decided) -> bool:

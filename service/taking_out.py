@@ -27,7 +27,7 @@ from service.withdrawal_by_code import code_sha256, new_code
 LAST_CONSENT = """
 select max(t.position) from record.event_tag t
 join record.event e on e.study = t.study and e.position = t.position
-where t.study = $1 and t.tag = $2 and e.type = $3
+where t.study = $1 and t.hash = $2 and e.type = $3 and $4 = any (e.tags)
 """
 
 
@@ -174,6 +174,8 @@ def receipt(
 
 
 async def _last_consent(db: Connection, study: str, participant: str) -> int | None:
-    about = tag_hash(f"participant:{participant}")
-    found: int | None = await db.fetchval(LAST_CONSENT, study, about, ConsentGiven.TOPIC)
+    about = f"participant:{participant}"
+    found: int | None = await db.fetchval(
+        LAST_CONSENT, study, tag_hash(about), ConsentGiven.TOPIC, about
+    )
     return found

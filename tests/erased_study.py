@@ -26,7 +26,7 @@ WREN, ASH = "Wren Alder", "Ash Rowan"  # p-1 and p-2
 ERASED = ("member:pat", "participant:p-1")
 TABLES = {
     "event": "position",
-    "event_tag": "position, tag",
+    "event_tag": "position, hash",
     "sealed_part": "position, path",
     "sealed_word": "position, path, word",
 }

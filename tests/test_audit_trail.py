@@ -10,7 +10,7 @@ from domain.ballots import BallotCast, Choice, Secrecy
 from domain.corrections import Corrected
 from domain.cycles import CycleOpened
 from domain.reflections import AssumptionTested, Verdict
-from domain.vocabulary import Phase, tag_hash
+from domain.vocabulary import Phase
 from domain.workshops import WorkshopHeld
 from projections.audit_trail import AuditEntry, audit_trail
 from projections.paging import Window
@@ -111,7 +111,3 @@ def test_it_is_found_by(
 ) -> None:
     history = (cycle, held, on("2026-02-01", tested, by="ben"), corrected)
     assert [line.position for line in audited(database, *history, **filters)] == positions
-
-
-def test_a_tag_keeps_for_ever_the_hash_it_has_on_record() -> None:
-    assert tag_hash("participant:P-07") == 9198372413573888856

@@ -19,9 +19,9 @@ only commitments, which tell nothing without their salt.
 """
 
 import hashlib
-import re
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 from uuid import UUID
 
@@ -30,9 +30,8 @@ from msgspec import Struct
 LEAF_BYTES = 65_535  # an entry's length has 16 bits: C2SP tlog-tiles, section Log Entries
 TIME_BYTES = len("2026-11-23T09:30:00.000000Z")
 SALT_BYTES = 32
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 PUBLIC = "pub"  # the path of the public part
-
-VALUES = re.compile("[!-~]+")  # printable ASCII but for the space, which parts values in a line
 
 
 class LeafTooLong(Exception):
@@ -83,7 +82,14 @@ def in_leaf(moment: datetime) -> str:
     """A moment as leaves write it: in UTC, to the microsecond. It must know its time zone."""
     if moment.tzinfo is None:
         raise UnfitForLeaf(f"{moment.isoformat()} does not say its offset from UTC.")
-    return moment.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
+    since = moment - EPOCH
+    minutes, seconds = divmod(since.seconds, 60)
+    return f"{_to_the_minute(since.days, minutes)}:{seconds:02}.{since.microseconds:06}Z"
+
+
+@lru_cache(1_024)
+def _to_the_minute(days: int, minutes: int) -> str:
+    return (EPOCH + timedelta(days, minutes=minutes)).isoformat()[: len("2026-11-23T09:30")]
 
 
 def leaf_around_time(
@@ -97,17 +103,15 @@ def leaf_around_time(
     tags: Iterable[str],
     public: bytes,
     sealed: Sequence[SealedField] = (),
-    erased: Iterable[str] = (),
+    erased: Collection[str] = (),
 ) -> LeafAroundTime:
     """The leaf of an event that is about to be appended; `public` commits to its public part.
 
     Raises `UnfitForLeaf` and `LeafTooLong`.
     """
-    subjects = sorted(set(erased))
     about = sorted(set(tags))
-    values = [origin, type_, actor, *about, *subjects]
-    lines = ["", in_leaf(occurred_at), actor]
-    lines += [f"tag {tag}" for tag in about]
+    values = [origin, type_, actor, *about]
+    lines = ["", in_leaf(occurred_at), actor, *[f"tag {tag}" for tag in about]]
     lines.append(f"pub {public.hex()}")
     if sealed:
         fields = sorted(sealed, key=lambda field: field.path)
@@ -115,9 +119,12 @@ def leaf_around_time(
             values += [field.path, *field.subjects]
             lines.append(_enc(field))
         _require_a_path_each(fields)
-    lines += [f"erase {subject}" for subject in subjects]
+    if erased:
+        subjects = sorted(set(erased))
+        values += subjects
+        lines += [f"erase {subject}" for subject in subjects]
     lines.append("")
-    if not all(values) or not VALUES.fullmatch("".join(values)):
+    if not all(values) or not _is_one_word("".join(values)):
         _refuse(values)
     before = f"par-leaf/1\n{origin}\n{event_id}\n{type_}/{schema}\n"
     after = "\n".join(lines)
@@ -151,8 +158,13 @@ def _require_a_path_each(fields: Sequence[SealedField]) -> None:
         raise UnfitForLeaf(f"Two parts of one event have the same path, of {paths}.")
 
 
+def _is_one_word(value: str) -> bool:
+    """Printable ASCII but for the space, which parts values in a line; an empty one is none."""
+    return value.isascii() and value.isprintable() and " " not in value and value != ""
+
+
 def _refuse(values: Iterable[str]) -> None:
-    unfit = [value for value in values if not VALUES.fullmatch(value)]
+    unfit = [value for value in values if not _is_one_word(value)]
     raise UnfitForLeaf(
         f"{unfit[0]!r} cannot stand in a leaf: only printable ASCII without spaces can, and "
         "something. Use an identifier."

@@ -67,15 +67,15 @@ select size, root from record.checkpoint where study = $1 and size > $2 and size
 ERASURES = """
 select position, leaf from record.event
 where study = $1 and type = $2 and position = any (array(
-    select t.position from record.event_tag t where t.study = $1 and t.tag = $3
+    select t.position from record.event_tag t where t.study = $1 and t.hash = $3
 ))
 """
 # A subquery, not `not exists`: it is looked up in the index, whatever the planner thinks.
 UNTAGGED = """
-select distinct asked.position from unnest($2::bigint[], $3::bigint[]) as asked (tag, position)
+select distinct asked.position from unnest($2::bigint[], $3::bigint[]) as asked (hash, position)
 where (
     select true from record.event_tag t
-    where t.study = $1 and t.tag = asked.tag and t.position = asked.position
+    where t.study = $1 and t.hash = asked.hash and t.position = asked.position
 ) is null
 """
 

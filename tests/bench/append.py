@@ -24,6 +24,7 @@ import uvloop
 
 from service.appends import Draft
 from service.recorder import Conflict, Recorder
+from service.serving import keep_what_is_loaded
 from tests.bench.peers import PostgresTT, UmaDB, in_threads, umadb_server
 from tests.bench.stage import (
     ENVELOPE,
@@ -200,6 +201,7 @@ async def make_sequence(database: Database) -> None:
 async def measure(
     database: Database, tt: PostgresTT, uma: UmaDB, programs: Path, seconds: float
 ) -> None:
+    keep_what_is_loaded()  # as the service does
     recorder = Recorder(database.service_url)
     await recorder.start()
     thread = asyncio.to_thread

@@ -1,0 +1,65 @@
+"""A tag's 64 bits are the same for ever, and numbered tags stand side by side."""
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import asyncpg
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.vocabulary import tag_hash
+from service.appends import type_tag
+from service.migrate_schema import MIGRATIONS, migrate
+
+SIDE_BY_SIDE = "20261126000005"
+TAGS = [
+    ["participant:P-07", "participant:P-08", "workshop:w-2026-03"],
+    ["a", "ab", "abc", "abcd"],
+    ["gruppe:Männer", "site:北京", "action:a-1"],
+    [],
+]
+
+
+def test_a_tag_keeps_for_ever_the_hash_it_has_on_record() -> None:
+    assert tag_hash("participant:P-07") == -8089402848935333833
+
+
+@given(st.text(), st.text("0123456789", min_size=3, max_size=3), st.text("0123456789", min_size=3))
+def test_numbered_tags_stand_side_by_side(named: str, number: str, other: str) -> None:
+    ours, beside = tag_hash(named + number), tag_hash(named + other[:3])
+    assert (ours < beside) == (number < other[:3])
+    assert abs(ours - beside) < 1 << 24
+
+
+@given(*[st.text(st.characters(exclude_characters="\0", codec="utf-8"))] * 2)
+def test_two_tags_have_one_hash_by_chance_only(one: str, other: str) -> None:
+    assert (tag_hash(one) == tag_hash(other)) == (one == other)
+
+
+def test_what_was_on_record_before_is_found_by_it(empty_database: str, tmp_path: Path) -> None:
+    """PostgreSQL hashes as Python does."""
+
+    async def story() -> list[tuple[object, ...]]:
+        for migration in MIGRATIONS.glob("*.sql"):
+            if migration.name < SIDE_BY_SIDE:
+                shutil.copy(migration, tmp_path)
+        await migrate(empty_database, tmp_path)
+        db = await asyncpg.connect(empty_database)
+        for position, tags in enumerate(TAGS, 1):
+            await db.execute(
+                "insert into record.event values ('s', $1, gen_random_uuid(), 'WorkshopHeld', 1,"
+                " 'ana', now(), now(), null, null, $2, '', '', null, '', '')",
+                position, tags,
+            )  # fmt: skip
+            await db.execute("insert into record.event_tag values ('s', 7, $1)", position)
+        await migrate(empty_database)
+        rows = await db.fetch("select study, hash, position from record.event_tag")
+        await db.close()
+        return sorted(tuple(row) for row in rows)
+
+    assert asyncio.run(story()) == sorted(
+        ("s", tag_hash(tag), position)
+        for position, tags in enumerate(TAGS, 1)
+        for tag in [*tags, type_tag("WorkshopHeld")]
+    )
