@@ -301,7 +301,6 @@ def personal_fields(shape: type[Struct]) -> dict[str, Personal]:
     return {name: mark for name, mark in marks.items() if mark}
 
 
-@lru_cache(65_536)
 def tag_hash(tag: str) -> int:
     """A tag in 64 bits: 40 of a stable hash, and its last three bytes as they are.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from domain.vocabulary import tag_hash
-from service.appends import SEPARATOR, Request, array_text, type_tag
+from service.appends import SEPARATOR, Request, hashes_in_text, type_tag
 from service.recent_appends import RecentAppends
 
 
@@ -31,8 +31,7 @@ def arguments(
             if known is not None and known.shows_none(types, tags, after):
                 known_heads[n - 1] = known.head
             elif tags:
-                first, *rest = map(tag_hash, tags)
-                others = array_text(rest) if rest else None
+                first, others = tag_hash(tags[0]), hashes_in_text(tags[1:]) if tags[1:] else None
                 conditions.append((r, n, after, first, others, ",".join(types) or None, None))
             elif types:
                 firsts = [tag_hash(type_tag(type_)) for type_ in types]

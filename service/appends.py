@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -40,7 +41,7 @@ class Draft(Struct, frozen=True, kw_only=True):
         paths = SEPARATOR.join([field.path for field in self.sealed]) if self.sealed else None
         row = (
             self.event_id, self.type, self.schema, self.actor, self.occurred_at, self.command_id,
-            self.command_digest, SEPARATOR.join(self.tags), array_text({*map(tag_hash, marks)}),
+            self.command_digest, SEPARATOR.join(self.tags), hashes_in_text(marks),
             self.envelope, self.payload, paths, self.salt, *self.leaf,
         )  # fmt: skip
         structs.force_setattr(self, "marks", marks)
@@ -102,6 +103,11 @@ def asks_for(item: tuple[Sequence[str], Sequence[str]], type_: str, tags: Sequen
     return (not types or type_ in types) and all(tag in tags for tag in wanted)
 
 
-def array_text(numbers: Iterable[int]) -> str:
+def hashes_in_text(tags: Iterable[str]) -> str:
     """As PostgreSQL reads an array: asyncpg looks at each element of one, but not into a text."""
-    return "{" + ",".join(map(str, numbers)) + "}"
+    return "{" + ",".join({*map(_digits, tags)}) + "}"
+
+
+@lru_cache(65_536)
+def _digits(tag: str) -> str:
+    return str(tag_hash(tag))

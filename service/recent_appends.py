@@ -5,13 +5,13 @@ to which everything is known here, and writes nothing where the head is another.
 are sent. Where several processes append to a study in turn, none is left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from service.appends import Draft, type_tag
+from service.appends import Request, type_tag
 
-ALONE = 256  # appends with nobody else's between them, before conditions are left out
+ALONE = 256  # events with nobody else's between them, before conditions are left out
 AT_MOST = 50_000  # tags of which the last position is kept
 
 
@@ -20,15 +20,14 @@ class Recent(Struct):
 
     since: int
     head: int
-    last: dict[str, int]  # the position of the last event with a mark
-    appends: int = 0
+    last: dict[str, int]  # the position of the last event with a mark, or one beyond it
 
     def shows_none(self, types: Sequence[str], tags: Sequence[str], after: int) -> bool:
         """Whether they show that no event of these types, with all these tags, stands after it.
 
         It is never said of what stands there; and of what does not, not always.
         """
-        if after < self.since or self.appends < ALONE:
+        if after < self.since or self.head - self.since < ALONE:
             return False
         for tag in tags:
             if self.last.get(tag, 0) <= after:
@@ -39,7 +38,12 @@ class Recent(Struct):
 
 
 class RecentAppends:
-    """Of every study to which this process appends."""
+    """Of every study to which this process appends.
+
+    What is on its way is entered while PostgreSQL writes it (`foresee`), and counts when it is
+    known where it stands (`confirm`). Of what is refused the positions stay entered. They are beyond
+    the last event with that mark: a condition is sent that need not be, and none left out.
+    """
 
     def __init__(self) -> None:
         self._of: dict[str, Recent] = {}
@@ -48,22 +52,30 @@ class RecentAppends:
     def of(self, study: str) -> Recent | None:
         return self._of.get(study)
 
-    def add(self, study: str, drafts: Sequence[Draft], head: int) -> None:
-        """These were appended, the last of them at `head`."""
+    def foresee(self, batch: Iterable[Request]) -> None:
+        """These will stand next, one after another, unless they are refused."""
         if self._tags > AT_MOST:
             self.forget_all()
-        recent, before = self._of.get(study), head - len(drafts)
-        if recent is None or recent.head != before:  # others may have appended before it
+        ends: dict[str, int] = {}
+        for request in batch:
+            if (recent := self._of.get(request.study)) is None:
+                continue
+            last, known = recent.last, len(recent.last)
+            end = ends.get(request.study, recent.head)
+            for draft in request.events:
+                end += 1
+                for mark in draft.marks:
+                    last[mark] = end
+            ends[request.study] = end
+            self._tags += len(last) - known
+
+    def confirm(self, study: str, before: int, head: int) -> None:
+        """What was foreseen last stands after the position `before`, up to `head`."""
+        if (recent := self._of.get(study)) is not None and recent.head == before:
+            recent.head = head
+        else:  # others may have appended before it
             self.forget(study)
             self._of[study] = Recent(head, head, {})
-            return
-        last, known = recent.last, len(recent.last)
-        for position, draft in enumerate(drafts, before + 1):
-            for mark in draft.marks:
-                last[mark] = position
-        recent.head = head
-        recent.appends += 1
-        self._tags += len(last) - known
 
     def forget(self, *studies: str) -> None:
         """Others may have appended to these."""

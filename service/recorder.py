@@ -275,20 +275,20 @@ class Recorder:
             )
             self._known.update(unknown)
         args, lasts = arguments(batch, studies, self._recent)
+        soon = asyncio.get_running_loop().call_soon
+        soon(self._recent.foresee, batch)  # what is soon runs while PostgreSQL writes
         (row,) = await self._ask(db, APPEND, *args)
         moved, conflicts, repeats = (
             set(row[each] or ()) for each in ("moved", "conflicts", "repeats")
         )
         if not moved and not conflicts and not repeats:
-            heads, recorded = row["heads"], row["recorded"]
-            appended = [Appended(heads[n] + ordinal, recorded[n]) for n, ordinal in lasts]
-            for request, each in zip(batch, appended, strict=True):
-                self._recent.add(request.study, request.events, each.position)
+            for study, count, before in zip(studies, args[1], row["heads"], strict=True):
+                self._recent.confirm(study, before, before + count)
             if self._waiting:  # it is sent first, and written while these callers go on
                 self._answering += len(batch)
-                asyncio.get_running_loop().call_soon(self._answer, batch, appended)
+                soon(self._answer, batch, lasts, row)
             else:
-                self._answer(batch, appended)
+                self._answer(batch, lasts, row)
             return True
         self._recent.forget(*(studies[n - 1] for n in moved))
         for number, request in enumerate(batch):
@@ -298,10 +298,13 @@ class Recorder:
                 request.fail(Conflict())
         return False
 
-    def _answer(self, batch: list[Request], appended: list[Appended]) -> None:
-        for request, each in zip(batch, appended, strict=True):
+    def _answer(
+        self, batch: list[Request], lasts: list[tuple[int, int]], row: asyncpg.Record
+    ) -> None:
+        heads, recorded = row["heads"], row["recorded"]
+        for request, (n, ordinal) in zip(batch, lasts, strict=True):
             if not request.answer.done():
-                request.answer.set_result(each)
+                request.answer.set_result(Appended(heads[n] + ordinal, recorded[n]))
         for wake in self._on_append:
             wake()
 

@@ -1,6 +1,7 @@
 """What a process knows of its own appends: conditions that it shows to hold, and no others."""
 
 import asyncio
+from typing import cast
 from uuid import uuid4
 
 import pytest
@@ -19,7 +20,8 @@ from tests.recording import as_owner, draft, events_of, in_a_loop, recorders
 TYPES, TAGS = ["Planned", "Started"], ["action:a", "action:b", "group:g"]
 
 events = st.builds(draft, st.sampled_from(TYPES), *[st.sampled_from(TAGS)] * 2)
-appends = st.lists(st.tuples(st.booleans(), st.lists(events, min_size=1, max_size=2)), max_size=12)
+by_whom = st.sampled_from(["us", "others", "refused"])
+appends = st.lists(st.tuples(by_whom, st.lists(events, min_size=1, max_size=2)), max_size=12)
 some = st.tuples(
     st.lists(st.sampled_from(TYPES), max_size=2), st.lists(st.sampled_from(TAGS), max_size=2)
 )
@@ -30,17 +32,30 @@ def from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent_appends, "ALONE", 0)
 
 
+def on_its_way(recent: RecentAppends, drafts: list[Draft]) -> None:
+    nobody = cast("asyncio.Future[Appended]", None)
+    recent.foresee([Request("s", drafts, [], [], nobody)])
+
+
+def appended(recent: RecentAppends, drafts: list[Draft], head: int) -> None:
+    on_its_way(recent, drafts)
+    recent.confirm("s", head - len(drafts), head)
+
+
 @given(appends=appends, item=some, after=st.integers(0, 24))
 def test_it_never_shows_what_does_not_hold(
-    appends: list[tuple[bool, list[Draft]]], item: tuple[list[str], list[str]], after: int
+    appends: list[tuple[str, list[Draft]]], item: tuple[list[str], list[str]], after: int
 ) -> None:
     """Whoever appends: where the head is the one it knows, nothing that matches stands after it."""
     record: list[Draft] = []
     recent = RecentAppends()
-    for ours, drafts in appends:
+    for by, drafts in appends:
+        if by == "refused":
+            on_its_way(recent, drafts)
+            continue
         record += drafts
-        if ours:
-            recent.add("s", drafts, len(record))
+        if by == "us":
+            appended(recent, drafts, len(record))
     known = recent.of("s")
     if known is not None and known.head == len(record) and known.shows_none(*item, after):
         types, tags = item
@@ -55,8 +70,8 @@ def test_it_shows_of_one_tag_or_type_whatever_holds(
     """After an append of its own it knows where the last event of each tag and type stands."""
     types, tags = item[0][:1], item[1][: 0 if item[0] else 1]
     recent = RecentAppends()
-    recent.add("s", [draft()], 1)
-    recent.add("s", events, 1 + len(events))
+    appended(recent, [draft()], 1)
+    appended(recent, events, 1 + len(events))
     known = recent.of("s")
     assert known is not None
     for after in range(1, 2 + len(events)):
@@ -68,8 +83,8 @@ def test_it_shows_of_one_tag_or_type_whatever_holds(
 @in_a_loop
 async def test_what_it_shows_is_left_out_and_the_head_is_named_instead() -> None:
     recent = RecentAppends()
-    recent.add("s", [draft()], 4)
-    recent.add("s", [draft("Planned", "action:a")], 5)
+    appended(recent, [draft()], 4)
+    appended(recent, [draft("Planned", "action:a")], 5)
     asked: Items = [([], ["action:a"]), ([], ["action:b"])]
     answer = asyncio.get_running_loop().create_future()
     batch = [Request(study, [draft()], asked, [4, 4], answer) for study in ("s", "t")]
@@ -82,7 +97,7 @@ def test_it_keeps_no_more_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(recent_appends, "AT_MOST", 10)
     recent = RecentAppends()
     for n in range(1, 100):
-        recent.add("s", [draft("Planned", f"action:{n}")], n)
+        appended(recent, [draft("Planned", f"action:{n}")], n)
         known = recent.of("s")
         assert known is not None
         assert len(known.last) <= 12

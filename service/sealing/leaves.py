@@ -111,8 +111,7 @@ def leaf_around_time(
     """
     about = sorted(set(tags))
     values = [origin, type_, actor, *about]
-    lines = ["", in_leaf(occurred_at), actor, *[f"tag {tag}" for tag in about]]
-    lines.append(f"pub {public.hex()}")
+    lines = ["", in_leaf(occurred_at), "\ntag ".join([actor, *about]), f"pub {public.hex()}"]
     if sealed:
         fields = sorted(sealed, key=lambda field: field.path)
         for field in fields:
