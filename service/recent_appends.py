@@ -41,8 +41,8 @@ class RecentAppends:
     """Of every study to which this process appends.
 
     What is on its way is entered while PostgreSQL writes it (`foresee`), and counts when it is
-    known where it stands (`confirm`). Of what is refused the positions stay entered. They are beyond
-    the last event with that mark: a condition is sent that need not be, and none left out.
+    known where it stands (`confirm`). Of what is refused the positions stay entered: they are
+    beyond the last event with that mark, so a condition more is sent than need be, and none less.
     """
 
     def __init__(self) -> None:
