@@ -311,7 +311,7 @@ def tag_hash(tag: str) -> int:
     return _hash_of_beginning(written[:-3]) << 24 | int.from_bytes(written[-3:], "big")
 
 
-@lru_cache(65_536)
+@lru_cache(4_096)  # few, so that they stay in the processor's cache
 def _hash_of_beginning(written: bytes) -> int:
     """SHA-256, since PostgreSQL has it too: see the migration `20261126000005`."""
     return int.from_bytes(hashlib.sha256(written).digest()[:5], "big", signed=True)

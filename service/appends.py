@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -105,9 +104,4 @@ def asks_for(item: tuple[Sequence[str], Sequence[str]], type_: str, tags: Sequen
 
 def hashes_in_text(tags: Iterable[str]) -> str:
     """As PostgreSQL reads an array: asyncpg looks at each element of one, but not into a text."""
-    return "{" + ",".join({*map(_digits, tags)}) + "}"
-
-
-@lru_cache(65_536)
-def _digits(tag: str) -> str:
-    return str(tag_hash(tag))
+    return "{" + ",".join(map(str, {*map(tag_hash, tags)})) + "}"

@@ -101,9 +101,8 @@ def draft(
 
 def give_every_tag_one_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if the hashes of all tags collided."""
-    for module in (append_rows, boundary_reads):
+    for module in (appends, append_rows, boundary_reads):
         monkeypatch.setattr(module, "tag_hash", lambda tag: 7)
-    monkeypatch.setattr(appends, "_digits", lambda tag: "7")
 
 
 def key_of(subject: str) -> bytes:
