@@ -36,7 +36,7 @@ from record.event e where e.study = $1 and e.position = any ($2) order by e.posi
 """
 # A filter for a page: what mentions a tag, by its `tag_hash`; the study is the first argument.
 ABOUT = """
-position in (select t.position from record.event_tag t where t.study = $1 and t.hash = {})
+position in (select t.position from record.event_tag t where t.hash = record.hash_in($1, {}))
 """
 HEAD = "select position from record.study_head where study = $1"
 

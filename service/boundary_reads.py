@@ -17,20 +17,23 @@ where e.study = $1 and e.position = any (array(
     from (
         select i.item, array_agg(i.hash) as hashes, (array_agg(i.hash order by (
             select t.position from record.event_tag t
-            where t.study = $1 and t.hash = i.hash and t.position > $2
+            where t.hash = i.hash and t.position > $2
             order by t.position offset 7 limit 1
         ) desc nulls first))[1] as rarest
-        from unnest($3::int[], $4::bigint[]) as i (item, hash)
+        from (
+            select item, hash # (select record.hash_in($1, 0)) as hash
+            from unnest($3::int[], $4::bigint[]) as asked (item, hash)
+        ) i
         group by i.item
     ) i
     cross join lateral (
         select d.position from record.event_tag d
-        where d.study = $1 and d.hash = i.rarest and d.position > $2
+        where d.hash = i.rarest and d.position > $2
         and (cardinality(i.hashes) = 1 or not exists (
             select from unnest(i.hashes) as other
             where other <> i.rarest and (
                 select true from record.event_tag o
-                where o.study = $1 and o.hash = other and o.position = d.position limit 1
+                where o.hash = other and o.position = d.position limit 1
             ) is null
         ))
     ) found
@@ -45,7 +48,7 @@ select e.position, e.type, e.schema, e.actor, e.occurred_at, e.tags, e.payload
 from record.event e
 where e.study = $1 and e.position = any (array(
     select t.position from record.event_tag t
-    where t.study = $1 and t.hash = $3 and t.position > $2
+    where t.hash = record.hash_in($1, $3) and t.position > $2
 ))
 union all
 select h.position, null, null, null, null, null, null from record.study_head h where h.study = $1

@@ -31,10 +31,10 @@ from service.appends import type_tag
 # Positions of a participant's enrolment, and of what may have turned a permission of theirs.
 TURNING = """
 select t.position from record.event_tag t
-join record.event e on e.study = t.study and e.position = t.position
-where t.study = $1 and t.hash = $2 and e.type = any ($3)
+join record.event e on e.study = $1 and e.position = t.position
+where t.hash = record.hash_in($1, $2) and e.type = any ($3)
 union
-select t.position from record.event_tag t where t.study = $1 and t.hash = $4
+select t.position from record.event_tag t where t.hash = record.hash_in($1, $4)
 order by position
 """
 

@@ -26,8 +26,8 @@ log = structlog.get_logger(__name__)
 
 ERASURES = """
 select h.study, e.position, e.payload from record.study_head h
-join record.event_tag t on t.study = h.study and t.hash = $1
-join record.event e on e.study = t.study and e.position = t.position
+join record.event_tag t on t.hash = record.hash_in(h.study, $1)
+join record.event e on e.study = h.study and e.position = t.position
 where e.type = $2 and ($3::text is null or h.study = $3) order by h.study, e.position
 """
 HEAD_LOCKED = "select from record.study_head where study = $1 for update"

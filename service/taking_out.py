@@ -26,8 +26,8 @@ from service.withdrawal_by_code import code_sha256, new_code
 
 LAST_CONSENT = """
 select max(t.position) from record.event_tag t
-join record.event e on e.study = t.study and e.position = t.position
-where t.study = $1 and t.hash = $2 and e.type = $3 and $4 = any (e.tags)
+join record.event e on e.study = $1 and e.position = t.position
+where t.hash = record.hash_in($1, $2) and e.type = $3 and $4 = any (e.tags)
 """
 
 

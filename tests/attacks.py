@@ -201,8 +201,9 @@ async def erased_unasked(db: asyncpg.Connection) -> Touched:
     await _rewrite(db, end, {3: "SubjectErased/1"})
     await make_leaves_fit(db, [end])
     await db.execute(
-        f"insert into {TAGS} values ($1, $2, $3)", STUDY, tag_hash("t:SubjectErased"), end
-    )
+        f"insert into {TAGS} values ($1, record.hash_in($1, $2), $3)",
+        STUDY, tag_hash("t:SubjectErased"), end,
+    )  # fmt: skip
     await db.execute(f"delete from {PARTS} where 'participant:P-17' = any (subjects)")
     return []
 

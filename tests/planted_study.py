@@ -316,7 +316,9 @@ async def write_lines(owner: asyncpg.Connection, study: str, lines: Sequence[Lin
             " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
             events,
         )
-        await owner.executemany("insert into record.event_tag values ($1, $2, $3)", tags)
+        await owner.executemany(
+            "insert into record.event_tag values ($1, record.hash_in($1, $2), $3)", tags
+        )
         await owner.executemany("insert into record.sealed_part values ($1, $2, $3, $4, $5)", parts)
         await owner.execute(
             "insert into record.study_head values ($1, $2, $3) on conflict (study) do update"

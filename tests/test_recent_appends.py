@@ -130,8 +130,8 @@ async def test_what_was_known_by_a_lost_connection_is_forgotten(database: Databa
             await recorder.append("s", [draft("Planned", "action:b")])
         await as_owner(
             database,
-            f"update record.event_tag set hash = {tag_hash('action:a')}"
-            f" where position = 3 and hash = {tag_hash('action:b')}",
+            f"update record.event_tag set hash = record.hash_in('s', {tag_hash('action:a')})"
+            f" where position = 3 and hash = record.hash_in('s', {tag_hash('action:b')})",
             "select pg_terminate_backend(pid) from pg_stat_activity"
             " where datname = current_database() and usename = 'parcycle_service'",
         )

@@ -30,7 +30,7 @@ from tests.recording import draft, events_of, give_every_tag_one_hash, in_a_loop
 TAGS = ["cycle:1", "cycle:2", "action:a", "action:b", "participant:p", "participant:q"]
 TYPES = ["Planned", "Started", "Reflected"]
 EVERYTHING: Items = [([], [])]
-INDEXES = ["record.event_pkey", "record.event_command", "record.event_tag_pkey"]
+INDEXES = ["record.event_pkey", "record.event_command", "record.event_tag_by_hash"]
 SEEN = "select pg_stat_get_xact_tuples_returned($1::text::regclass)"
 
 

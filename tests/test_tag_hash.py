@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.vocabulary import tag_hash
-from service.appends import type_tag
+from service.appends import Items, type_tag
 from service.migrate_schema import MIGRATIONS, migrate
+from tests.conftest import Database
+from tests.recording import draft, in_a_loop, recorders
 
 SIDE_BY_SIDE = "20261126000005"
 TAGS = [
@@ -37,6 +39,31 @@ def test_two_tags_have_one_hash_by_chance_only(one: str, other: str) -> None:
     assert (tag_hash(one) == tag_hash(other)) == (one == other)
 
 
+@in_a_loop
+async def test_a_study_has_its_own_hashes_and_another_with_the_same_is_passed_over(
+    database: Database,
+) -> None:
+    """Its rows are not this study's, though the index leads to them."""
+    tag = "participant:P-07"
+    items: Items = [([], [tag])]
+    async with recorders(database.service_url) as [recorder]:
+        for study in ("ours", "theirs"):
+            for tags in ([], [tag]):
+                await recorder.append(study, [draft("Noted", *tags)])
+        db = await asyncpg.connect(database.owner_url)
+        hashes = await db.fetch("select study, hash from record.event_tag where position = 2")
+        assert len({row["hash"] for row in hashes}) == 4
+        await db.execute("delete from record.event_tag where study = 'ours'")
+        await db.execute(
+            "insert into record.event_tag select 'theirs', record.hash_in('ours', $1), n"
+            " from generate_series(1, 9) n", tag_hash(tag),
+        )  # fmt: skip
+        await db.close()
+        events, _ = await recorder.read("ours", items)
+        assert [event["position"] for event in events] == [2]
+        assert (await recorder.append("ours", [draft()], items, 2)).position == 3
+
+
 def test_what_was_on_record_before_is_found_by_it(empty_database: str, tmp_path: Path) -> None:
     """PostgreSQL hashes as Python does."""
 
@@ -54,7 +81,9 @@ def test_what_was_on_record_before_is_found_by_it(empty_database: str, tmp_path:
             )  # fmt: skip
             await db.execute("insert into record.event_tag values ('s', 7, $1)", position)
         await migrate(empty_database)
-        rows = await db.fetch("select study, hash, position from record.event_tag")
+        rows = await db.fetch(
+            "select study, record.hash_in(study, hash), position from record.event_tag"
+        )
         await db.close()
         return sorted(tuple(row) for row in rows)
 

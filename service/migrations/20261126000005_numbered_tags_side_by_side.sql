@@ -1,27 +1,36 @@
 -- migrate:up
 
 -- A tag in 64 bits: the first 40 of the SHA-256 of all of it but its last three bytes, and these as
--- they are, as `tag_hash` in domain/vocabulary.py has it. What is numbered one after another (P-07,
--- P-08) then stands side by side in the index, and an append changes fewer of its pages. The column
--- has another name, so that an older service, which hashed otherwise, fails rather than finds nothing.
+-- they are, as `tag_hash` in domain/vocabulary.py has it; and the 40 are mixed with 40 of the study's.
+-- What is numbered one after another (P-07, P-08) then stands side by side in the index, and an append
+-- changes fewer of its pages. The index has no study: it would be half of most keys. The table
+-- has it still, so that it can be partitioned by study. The column has another name, so that
+-- an older service, which hashed otherwise, fails rather than finds nothing.
+create function record.hash_in(study text, hash bigint) returns bigint language sql stable
+return hash # (
+    'x' || substr(encode(sha256(convert_to(study, 'UTF8')), 'hex'), 1, 10) || '000000'
+)::bit(64)::bigint;
+
 drop function record.append(
     text[], int[], bigint[], record.condition[], record.draft[], record.draft_part[], record.draft_word[]
 );
 alter type record.condition rename attribute tag to hash;
 alter type record.condition rename attribute other_tags to other_hashes;
 alter type record.draft rename attribute tag_hashes to hashes;
+alter table record.event_tag drop constraint event_tag_pkey;
 alter table record.event_tag rename tag to hash;
 truncate record.event_tag;
 insert into record.event_tag
-select study, (
+select study, record.hash_in(study, (
     'x' || substr(encode(sha256(substr(tag, 1, greatest(length(tag) - 3, 0))), 'hex'), 1, 10)
     || lpad(encode(substr(tag, greatest(length(tag) - 2, 1)), 'hex'), 6, '0')
-)::bit(64)::bigint as hash, position
+)::bit(64)::bigint) as hash, position
 from (
     select distinct study, position, convert_to(unnest(tags || ('t:' || type)), 'UTF8') as tag
     from record.event
 ) t
-order by hash, study, position;
+order by hash, position;
+create index event_tag_by_hash on record.event_tag (hash, position);
 
 -- Appends what waits in one writer, for any number of studies, all or nothing, in one round trip.
 -- The update of a study's head takes its lock; every writer names the studies in the same order.
@@ -39,6 +48,7 @@ create function record.append(
 declare
     head bigint;
     at timestamptz;
+    salts bigint[];
     recorded_texts bytea[];  -- as leaves write it
 begin
     for n in 1 .. cardinality(studies) loop
@@ -47,6 +57,7 @@ begin
         where h.study = studies[n]
         returning h.position - counts[n], h.recorded_at into strict head, at;
         heads[n] := head;
+        salts[n] := record.hash_in(studies[n], 0);
         if head <> known_heads[n] then
             moved := moved || n;
         end if;
@@ -69,12 +80,12 @@ begin
             and e.command_digest is not null limit 1
         ) when c.hash is null then heads[c.n] > c.after else exists (
             select from record.event_tag t
-            where t.study = studies[c.n] and t.hash = c.hash and t.position > c.after
+            where t.hash = c.hash # salts[c.n] and t.position > c.after and t.study = studies[c.n]
             and (c.other_hashes is null or not exists (
                 select from unnest(c.other_hashes::bigint[]) other where (
                     select true from record.event_tag o
-                    where o.study = studies[c.n] and o.hash = other and o.position = t.position
-                    limit 1
+                    where o.hash = other # salts[c.n] and o.position = t.position
+                    and o.study = studies[c.n] limit 1
                 ) is null
             ))
             and (c.types is null or (
@@ -96,7 +107,8 @@ begin
         d.salt, d.leaf_before || recorded_texts[d.n] || d.leaf_after
     from unnest(drafts) d;
     insert into record.event_tag
-    select studies[d.n], unnest(d.hashes::bigint[]), heads[d.n] + d.ordinal from unnest(drafts) d;
+    select studies[d.n], unnest(d.hashes::bigint[]) # salts[d.n], heads[d.n] + d.ordinal
+    from unnest(drafts) d;
     if cardinality(parts) > 0 then
         insert into record.sealed_part
         select studies[p.n], heads[p.n] + p.ordinal, p.path, string_to_array(p.subjects, E'\x1f'),

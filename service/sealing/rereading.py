@@ -67,7 +67,7 @@ select size, root from record.checkpoint where study = $1 and size > $2 and size
 ERASURES = """
 select position, leaf from record.event
 where study = $1 and type = $2 and position = any (array(
-    select t.position from record.event_tag t where t.study = $1 and t.hash = $3
+    select t.position from record.event_tag t where t.hash = record.hash_in($1, $3)
 ))
 """
 # A subquery, not `not exists`: it is looked up in the index, whatever the planner thinks.
@@ -75,7 +75,8 @@ UNTAGGED = """
 select distinct asked.position from unnest($2::bigint[], $3::bigint[]) as asked (hash, position)
 where (
     select true from record.event_tag t
-    where t.study = $1 and t.hash = asked.hash and t.position = asked.position
+    where t.hash = record.hash_in($1, asked.hash) and t.position = asked.position
+    and t.study = $1
 ) is null
 """
 

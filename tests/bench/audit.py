@@ -225,6 +225,7 @@ async def stage(database: Database, lines: list[Line]) -> None:
             ]
         for table, rows in (("event", events), ("event_tag", tags), ("sealed_part", parts)):
             await copy(table, schema_name="record", records=rows)
+    await db.execute("update record.event_tag set hash = record.hash_in(study, hash)")
     await db.execute("insert into record.study_head values ($1, $2, $3)",
                      STUDY, len(lines), lines[-1][1])  # fmt: skip
     await db.execute("vacuum analyze")

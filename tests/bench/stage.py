@@ -87,7 +87,8 @@ async def _make_record(server: str, name: str, events: int) -> None:
         tagged = [(tag_hash(tag), n + 1) for n in numbers for tag in (*tags_of(n), type_tag(TYPE))]
         await db.execute(
             "insert into record.event_tag"
-            " select $1, tag, n from unnest($2::bigint[], $3::bigint[]) as t (tag, n)",
+            " select $1, record.hash_in($1, tag), n"
+            " from unnest($2::bigint[], $3::bigint[]) as t (tag, n)",
             STUDY,
             *zip(*sorted(tagged), strict=True),
         )
