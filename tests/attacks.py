@@ -289,7 +289,7 @@ async def _put_in(
     values = dict(row) | {"position": end, "command_id": None, "command_digest": None} | as_new
     numbered = ", ".join(f"${n}" for n in range(1, len(values) + 1))
     await db.execute(f"insert into {EVENT} values ({numbered})", *values.values())
-    await db.execute(f"insert into {TAGS} select study, tag, $1 from {TAGS} where position = $2",
+    await db.execute(f"insert into {TAGS} select study, hash, $1 from {TAGS} where position = $2",
                      end, source)  # fmt: skip
     await db.execute(
         f"insert into {PARTS} select study, $1, path, subjects, blob from {PARTS}"

@@ -24,6 +24,7 @@ from service.sealing.leaves import (
 
 EVENT = UUID("019389a1-7c00-7abc-8def-0123456789ab")
 HELD = datetime(2026, 11, 21, 18, 30, tzinfo=timezone(timedelta(hours=1)))
+NEPAL = timezone(timedelta(hours=5, minutes=45))
 RECORDED = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 SALT = bytes(range(32))
 
@@ -109,7 +110,9 @@ def test_a_commitment_is_to_one_content_of_one_part_of_one_event(
     paths=st.lists(words.filter(lambda path: path != "pub"), max_size=3, unique=True),
     subjects=st.lists(identifiers, min_size=1, max_size=3, unique=True),
     erased=st.lists(identifiers, max_size=3),
-    moment=st.datetimes(timezones=st.just(UTC)),
+    moment=st.datetimes(
+        datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.sampled_from([UTC, NEPAL])
+    ),
 )
 def test_what_a_leaf_says_can_be_read_from_its_lines(
     tags: list[str], paths: list[str], subjects: list[str], erased: list[str], moment: datetime

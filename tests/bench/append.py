@@ -53,10 +53,11 @@ GOALS = {
 number = count()
 
 
-def new_tags() -> list[str]:
+def new_tags(*, at_random: bool = False) -> list[str]:
+    """Of an action numbered after the last one, or with an id that says nothing."""
     n = next(number)
     return [
-        f"action:new-{os.getpid()}-{n}",
+        f"action:{uuid4()}" if at_random else f"action:new-{os.getpid()}-{n}",
         f"participant:p-{n % PARTICIPANTS}",
         f"group:g-{n % GROUPS}",
     ]
@@ -68,14 +69,20 @@ def event(tags: list[str], of_command: bool) -> Draft:
 
 
 async def ours(
-    recorder: Recorder, seconds: float, callers: int, *, of_command: bool = False, first: int = 0
+    recorder: Recorder,
+    seconds: float,
+    callers: int,
+    *,
+    of_command: bool = False,
+    first: int = 0,
+    at_random: bool = False,
 ) -> float:
     """Appends a second; `first` says which tags the condition begins with: 0 rare, 1 common."""
     _, head = await recorder.read(STUDY, [])
     last = [head] * callers
 
     async def append(caller: int) -> None:
-        tags = new_tags()
+        tags = new_tags(at_random=at_random)
         condition = [tags[2], tags[0]] if first else [tags[0], tags[1]]
         items = [([TYPE], condition)]
         answer = await recorder.append(STUDY, [event(tags, of_command)], items, last[caller])
@@ -234,6 +241,14 @@ async def measure(
     ]
     goals = {"rare tags only": 0.95}
     compare("64 callers: a common tag in the condition", rounds, "a common tag first", goals)
+    rounds = [
+        {
+            "numbered": await ours(recorder, seconds, 64),
+            "at random": await ours(recorder, seconds, 64, at_random=True),
+        }
+        for _ in range(ROUNDS)
+    ]
+    compare("64 callers: ids of what the events are about", rounds, "at random", {})
     rounds = [
         {
             OURS: await ours_on_one_boundary(recorder, seconds, 64),
