@@ -311,6 +311,11 @@ def tag_hash(tag: str) -> int:
     return _hash_of_beginning(written[:-3]) << 24 | int.from_bytes(written[-3:], "big")
 
 
+def salt_of(study: str) -> int:
+    """What is mixed into the hashes of a study's tags (XOR), but for the ends: `record.hash_in`."""
+    return _hash_of_beginning(study.encode()) << 24
+
+
 @lru_cache(4_096)  # few, so that they stay in the processor's cache
 def _hash_of_beginning(written: bytes) -> int:
     """SHA-256, since PostgreSQL has it too: see the migration `20261126000005`."""

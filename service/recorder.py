@@ -47,7 +47,7 @@ UNREACHABLE = (
 )  # fmt: skip
 
 APPEND = """select heads, recorded, moved, conflicts, repeats
-    from record.append($1, $2, $3, $4, $5, $6, $7)"""
+    from record.append($1, $2, $3, $4, $5, $6, $7, $8)"""
 
 
 class Conflict(Exception):

@@ -8,12 +8,13 @@ import asyncpg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.vocabulary import tag_hash
+from domain.vocabulary import salt_of, tag_hash
 from service.appends import Items, type_tag
 from service.migrate_schema import MIGRATIONS, migrate
 from tests.conftest import Database
 from tests.recording import draft, in_a_loop, recorders
 
+STUDIES = ["s", "liverpool-city-region", "Männer"]
 SIDE_BY_SIDE = "20261126000005"
 TAGS = [
     ["participant:P-07", "participant:P-08", "workshop:w-2026-03"],
@@ -62,6 +63,18 @@ async def test_a_study_has_its_own_hashes_and_another_with_the_same_is_passed_ov
         events, _ = await recorder.read("ours", items)
         assert [event["position"] for event in events] == [2]
         assert (await recorder.append("ours", [draft()], items, 2)).position == 3
+
+
+def test_postgresql_mixes_in_the_same_of_a_study(database: Database) -> None:
+    async def story() -> list[int]:
+        db = await asyncpg.connect(database.owner_url)
+        hashes = await db.fetch(
+            "select record.hash_in(study, 7) from unnest($1::text[]) study", STUDIES
+        )
+        await db.close()
+        return [row[0] for row in hashes]
+
+    assert asyncio.run(story()) == [salt_of(study) ^ 7 for study in STUDIES]
 
 
 def test_what_was_on_record_before_is_found_by_it(empty_database: str, tmp_path: Path) -> None:

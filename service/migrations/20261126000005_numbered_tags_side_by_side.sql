@@ -38,17 +38,16 @@ create index event_tag_by_hash on record.event_tag (hash, position);
 -- this position; or that a command does not. Where one is not met nothing is written, and which
 -- requests it was is said in `conflicts` and `repeats`. Nor is anything where a study's head is not
 -- the one up to which its writer knew everything, and left out what it knew to hold: which studies
--- these are is said in `moved`.
+-- these are is said in `moved`. `salts` is `record.hash_in(study, 0)` of each, which writers keep.
 create function record.append(
     studies text[], counts int[], known_heads bigint[], conditions record.condition[],
-    drafts record.draft[], parts record.draft_part[], words record.draft_word[],
+    drafts record.draft[], parts record.draft_part[], words record.draft_word[], salts bigint[],
     out heads bigint[], out recorded timestamptz[],
     out moved int[], out conflicts int[], out repeats int[]
 ) language plpgsql as $$
 declare
     head bigint;
     at timestamptz;
-    salts bigint[];
     recorded_texts bytea[];  -- as leaves write it
 begin
     for n in 1 .. cardinality(studies) loop
@@ -57,7 +56,6 @@ begin
         where h.study = studies[n]
         returning h.position - counts[n], h.recorded_at into strict head, at;
         heads[n] := head;
-        salts[n] := record.hash_in(studies[n], 0);
         if head <> known_heads[n] then
             moved := moved || n;
         end if;
