@@ -311,7 +311,7 @@ def tag_hash(tag: str) -> int:
     return _hash_of_beginning(written[:-3]) << 24 | int.from_bytes(written[-3:], "big")
 
 
-def salt_of(study: str) -> int:
+def study_hash(study: str) -> int:
     """What is mixed into the hashes of a study's tags (XOR), but for the ends: `record.hash_in`."""
     return _hash_of_beginning(study.encode()) << 24
 

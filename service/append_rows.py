@@ -7,7 +7,7 @@ several times over, but at the fields of a composite only once.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from domain.vocabulary import salt_of, tag_hash
+from domain.vocabulary import study_hash, tag_hash
 from service.appends import SEPARATOR, Request, hashes_in_text, type_tag
 from service.recent_appends import RecentAppends
 
@@ -49,5 +49,5 @@ def arguments(
                 parts.append((n, ordinal, field.path, subjects, field.blob))
             words += [(n, ordinal, path, word) for path, word in e.words]
         lasts.append((n - 1, counts[n - 1]))
-    salts = [salt_of(study) for study in studies]
-    return [studies, counts, known_heads, conditions, drafts, parts, words, salts], lasts
+    study_hashes = [study_hash(study) for study in studies]
+    return [studies, counts, known_heads, conditions, drafts, parts, words, study_hashes], lasts

@@ -8,7 +8,7 @@ import asyncpg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.vocabulary import salt_of, tag_hash
+from domain.vocabulary import study_hash, tag_hash
 from service.appends import Items, type_tag
 from service.migrate_schema import MIGRATIONS, migrate
 from tests.conftest import Database
@@ -74,7 +74,7 @@ def test_postgresql_mixes_in_the_same_of_a_study(database: Database) -> None:
         await db.close()
         return [row[0] for row in hashes]
 
-    assert asyncio.run(story()) == [salt_of(study) ^ 7 for study in STUDIES]
+    assert asyncio.run(story()) == [study_hash(study) ^ 7 for study in STUDIES]
 
 
 def test_what_was_on_record_before_is_found_by_it(empty_database: str, tmp_path: Path) -> None:

@@ -38,10 +38,10 @@ create index event_tag_by_hash on record.event_tag (hash, position);
 -- this position; or that a command does not. Where one is not met nothing is written, and which
 -- requests it was is said in `conflicts` and `repeats`. Nor is anything where a study's head is not
 -- the one up to which its writer knew everything, and left out what it knew to hold: which studies
--- these are is said in `moved`. `salts` is `record.hash_in(study, 0)` of each, which writers keep.
+-- these are is said in `moved`. `study_hashes` is `record.hash_in(study, 0)` of each, which writers keep.
 create function record.append(
     studies text[], counts int[], known_heads bigint[], conditions record.condition[],
-    drafts record.draft[], parts record.draft_part[], words record.draft_word[], salts bigint[],
+    drafts record.draft[], parts record.draft_part[], words record.draft_word[], study_hashes bigint[],
     out heads bigint[], out recorded timestamptz[],
     out moved int[], out conflicts int[], out repeats int[]
 ) language plpgsql as $$
@@ -78,11 +78,11 @@ begin
             and e.command_digest is not null limit 1
         ) when c.hash is null then heads[c.n] > c.after else exists (
             select from record.event_tag t
-            where t.hash = c.hash # salts[c.n] and t.position > c.after and t.study = studies[c.n]
+            where t.hash = c.hash # study_hashes[c.n] and t.position > c.after and t.study = studies[c.n]
             and (c.other_hashes is null or not exists (
                 select from unnest(c.other_hashes::bigint[]) other where (
                     select true from record.event_tag o
-                    where o.hash = other # salts[c.n] and o.position = t.position
+                    where o.hash = other # study_hashes[c.n] and o.position = t.position
                     and o.study = studies[c.n] limit 1
                 ) is null
             ))
@@ -105,7 +105,7 @@ begin
         d.salt, d.leaf_before || recorded_texts[d.n] || d.leaf_after
     from unnest(drafts) d;
     insert into record.event_tag
-    select studies[d.n], unnest(d.hashes::bigint[]) # salts[d.n], heads[d.n] + d.ordinal
+    select studies[d.n], unnest(d.hashes::bigint[]) # study_hashes[d.n], heads[d.n] + d.ordinal
     from unnest(drafts) d;
     if cardinality(parts) > 0 then
         insert into record.sealed_part
