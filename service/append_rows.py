@@ -31,8 +31,10 @@ def arguments(
             if known is not None and known.shows_none(types, tags, after):
                 known_heads[n - 1] = known.head
             elif tags:
-                first, others = tag_hash(tags[0]), hashes_in_text(tags[1:]) if tags[1:] else None
-                conditions.append((r, n, after, first, others, ",".join(types) or None, None))
+                first, *rest = tags
+                others = hashes_in_text(rest) if rest else None
+                of_types = ",".join(types) or None
+                conditions.append((r, n, after, tag_hash(first), others, of_types, None))
             elif types:
                 firsts = [tag_hash(type_tag(type_)) for type_ in types]
                 conditions += [(r, n, after, first, None, None, None) for first in firsts]
