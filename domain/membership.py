@@ -164,7 +164,8 @@ class RoleHeld(Condition):
             self.message = "No such study, or you have no role in it; check the study's identifier."
             self.decided_by = None
             return False
-        may = self.role in MAY[self.duty]
+        if self.role in MAY[self.duty]:
+            return True
         others = ", ".join(sorted(role.value for role in MAY[self.duty]))
         self.message = f"A {self.role.value} may not {self.duty.value}; ask one of: {others}."
-        return may
+        return False

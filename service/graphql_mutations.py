@@ -20,7 +20,7 @@ from service.asking import Asker
 from service.erasing import CannotErase
 from service.graphql_events import EventShown, event_at
 from service.graphql_seal import Receipt, receipt_of
-from service.graphql_types import comments_on, fields_given, first_line, input_type, plain
+from service.graphql_types import comments_on, fields_given, first_line, input_type
 from service.proposals import GivenOccasion, commands, in_snake_case, proposal
 from service.recorder import RecordUnavailable
 from service.research_record import Answer, Crowded, Proposal, Recorded
@@ -129,7 +129,7 @@ async def _submit(
     proposals: list[Proposal | Refused] = []
     for command, given in sent:
         try:
-            named = in_snake_case(plain(given))
+            named = in_snake_case(given)
             proposals.append(proposal(command, named, asker.member, Channel.API))
         except Refused as refused:
             proposals.append(refused)

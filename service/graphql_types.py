@@ -194,17 +194,6 @@ def _nested_input(shape: type[Struct]) -> type[Any]:
     )
 
 
-def plain(value: Any) -> Any:
-    """What was sent, as plain values."""
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, list):
-        return [plain(each) for each in value]
-    if isinstance(value, dict):
-        return {name: plain(part) for name, part in value.items()}
-    return value
-
-
 def take_input_as_sent(schema: strawberry.Schema) -> None:
     """Let mutations have their input as it was sent, by clients' names.
 

@@ -11,7 +11,7 @@ from domain.commands import Refused
 from domain.conditions import Reason
 from service.asking import Asker
 from service.graphql_mutations import RefusedAnswer, answered
-from service.graphql_types import comments_on, fields_given, input_type, object_type, plain
+from service.graphql_types import comments_on, fields_given, input_type, object_type
 from service.proposals import in_snake_case
 from service.withdrawal_by_code import Asked, NotWithdrawn, Withdrawn, read_asked
 from service.withdrawal_in_words import in_plain_words
@@ -37,7 +37,7 @@ def withdraw_with_code() -> StrawberryField:
     )
 
     async def withdraw(info: Info[Asker, None], input: dict[str, Any]) -> Any:
-        asker, sent = info.context, in_snake_case(plain(input))
+        asker, sent = info.context, in_snake_case(input)
         try:
             return await asker.withdrawals.withdraw(read_asked(sent), asker.address)
         except Refused as refused:

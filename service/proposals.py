@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
+from enum import Enum
 from functools import cache, lru_cache
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,7 +13,16 @@ from structlog.contextvars import get_contextvars
 
 from domain.commands import Command, Occasion, Refused, all_commands, command_types, read_given
 from domain.conditions import Reason
-from domain.vocabulary import Channel, MemberId, Phase, StudyId, Text, in_camel_case
+from domain.vocabulary import (
+    Channel,
+    MemberId,
+    Phase,
+    StudyId,
+    Text,
+    annotations_of,
+    in_camel_case,
+    parts_of,
+)
 from service.research_record import Proposal
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
@@ -103,7 +113,7 @@ def out_of_time(value: Any, path: str = "") -> Iterable[Reason]:
     with them goes over those ends.
     """
     if isinstance(value, Struct):
-        for name in value.__struct_fields__:
+        for name in _fields_of_time(type(value)):
             yield from out_of_time(getattr(value, name), f"{path}.{name}" if path else name)
     elif isinstance(value, list | tuple):
         for n, part in enumerate(value):
@@ -117,10 +127,22 @@ def out_of_time(value: Any, path: str = "") -> Iterable[Reason]:
         )
 
 
+@cache
+def _fields_of_time(shape: type[Struct]) -> list[str]:
+    """The fields in which a day or a moment may stand."""
+    return [
+        name
+        for name, hint in annotations_of(shape).items()
+        if any(
+            isinstance(part, type) and issubclass(part, date | Struct) for part in parts_of(hint)
+        )
+    ]
+
+
 def in_snake_case(value: Any) -> Any:
-    """What is said in clients' names, in Python's names."""
+    """What is said in clients' names, in Python's names; of an enumeration, the value alone."""
     if isinstance(value, dict):
         return {python_name(name): in_snake_case(part) for name, part in value.items()}
     if isinstance(value, list):
         return [in_snake_case(part) for part in value]
-    return value
+    return value.value if isinstance(value, Enum) else value

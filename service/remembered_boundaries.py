@@ -18,7 +18,7 @@ from domain.vocabulary import Heard
 from service.appends import Draft, asks_for
 from service.recorder import NO_CONNECTION, Recorder
 
-AROUND = 1_000  # bytes that an event takes besides its payload
+AROUND = 1_000  # bytes that an item takes, and so does each event besides its payload
 OF_ONE = 200_000  # bytes remembered of one item; where more stands, it is looked at each time
 OF_ALL = 20_000_000  # bytes remembered of all
 
@@ -66,7 +66,7 @@ class RememberedBoundaries:
         """What is remembered of these; None if that is nothing, or less than was there."""
         self._forget_if_cut_off()
         stood = [self._kept.get((study, item), NOTHING) for item in items]
-        if all(each is NOTHING for each in stood) or any(each is TOO_LARGE for each in stood):
+        if not any(each.heard for each in stood) or any(each is TOO_LARGE for each in stood):
             return None
         for item, each in zip(items, stood, strict=True):
             if each is not NOTHING:
@@ -85,7 +85,7 @@ class RememberedBoundaries:
         stood = []
         for item in items if remember else ():
             mine = [n for n, row in enumerate(rows) if asks_for(item, row["type"], row["tags"])]
-            size = sum(AROUND + len(rows[n]["payload"]) for n in mine)
+            size = AROUND + sum(AROUND + len(rows[n]["payload"]) for n in mine)
             stood.append(Stood({heard[n].position: heard[n] for n in mine}, head, size))
         self._forget_if_cut_off()
         if connection is not NO_CONNECTION and self._connection is connection:
@@ -94,25 +94,29 @@ class RememberedBoundaries:
         return Boundary(study, items, heard, [head] * len(items), stood, connection)
 
     def add(self, boundary: Boundary, drafts: Sequence[Draft], last: int) -> None:
-        """These were appended after the boundary, the last of them at that position."""
+        """These were appended after the boundary, the last of them at that position.
+
+        So nothing else of it stands up to there, and what is appended after that is spared a
+        condition: see recent_appends.py.
+        """
         for item, stood in zip(boundary.items, boundary.stood, strict=False):
             if stood is not self._kept.get((boundary.study, item)):
                 continue  # nothing is remembered of it, or something later
-            heard, size = dict(stood.heard), stood.size
+            heard, size = stood.heard, stood.size
             for position, draft in enumerate(drafts, last - len(drafts) + 1):
                 if asks_for(item, draft.type, draft.tags):
                     recorded = draft.type, draft.schema, draft.payload
-                    heard[position] = _heard(position, draft.occurred_at, draft.actor, *recorded)
+                    mine = _heard(position, draft.occurred_at, draft.actor, *recorded)
+                    heard = {**heard, position: mine}
                     size += AROUND + len(draft.payload)
-            if len(heard) > len(stood.heard):
-                self._keep(boundary.study, item, Stood(heard, last, size))
+            self._keep(boundary.study, item, Stood(heard, last, size))
 
     def _keep(self, study: str, item: Item, stood: Stood) -> None:
         key = (study, item)
         if known := self._kept.pop(key, None):
             self._size -= known.size
-        if not stood.heard:
-            return  # which goes without saying
+        if not stood.heard and item[1]:
+            return  # which goes without saying; of types alone there are few, and many ask for them
         self._kept[key] = stood if stood.size <= OF_ONE else TOO_LARGE
         self._size += self._kept[key].size
         while self._size > OF_ALL:

@@ -26,7 +26,7 @@ from domain.workshops import HoldWorkshop, WorkshopHeld
 from service import remembered_boundaries
 from service.appends import Items
 from service.recorder import Recorder
-from service.remembered_boundaries import RememberedBoundaries
+from service.remembered_boundaries import RememberedBoundaries, item_of
 from service.research_record import Proposal, Recorded, ResearchRecord
 from service.store import Store
 from tests.conftest import Database
@@ -131,6 +131,26 @@ async def test_what_this_process_records_is_remembered_with_where_it_stands(
     events = await events_of(database.service_url, STUDY)
     held = [event for event in events if event["type"] == "WorkshopHeld"]
     assert all(b'"consents":[%d]' % again.position in each["envelope"] for each in held[-2:])
+
+
+@in_a_loop
+async def test_after_an_append_everything_it_rests_on_is_known_up_to_there(
+    database: Database,
+) -> None:
+    """Also that nobody was erased; so the next append is spared these conditions."""
+    async with ResearchRecord(database.store) as record:
+        await begin(record)
+        await record.submit(workshop("w-1", "p-1"))
+        last = await record.submit(workshop("w-2", "p-1"))
+        next_ = workshop("w-3", "p-1")
+        command = next_.command(next_.event, next_.occasion)
+        items = [item_of(selector) for selector in command.consistency_boundary()]
+        known = record._boundaries.recall(STUDY, items)
+    assert known is not None
+    afters = dict(zip(items, known.afters, strict=True))
+    assert afters.pop((("WorkshopHeld",), ("workshop:w-3",))) == 0
+    assert set(afters.values()) == {last.position}
+    assert (("SubjectErased",), ()) in afters
 
 
 @in_a_loop
