@@ -1,8 +1,8 @@
 """What a mutation through HTTP costs, against its append alone: `python -m tests.bench.mutation`.
 
 One service process and one client process on one database with fsync on; the rounds are
-interleaved. The append is the same event under the same conditions, by the recorder in process. The
-command is one that looks at little: who may, and that there is none of this name.
+interleaved. The append is the same event (with its envelope and payload) under the same conditions
+(the role, nobody's erasure, no concern of that name), by the recorder in process. The command is one that looks at little: who may, and that there is none of this name.
 """
 
 import argparse
@@ -28,6 +28,7 @@ from domain.studies import OpenStudy
 from service import logs
 from service.application import application
 from service.identity import DemoIssuer
+from service.remembered_boundaries import item_of
 from service.research_record import Proposal, ResearchRecord
 from service.serving import keep_what_is_loaded
 from service.settings import Settings
@@ -37,6 +38,12 @@ from tests.recording import draft
 MUTATION = """mutation State($i: StateConcernInput!) { stateConcern(input: $i) {
     ... on Recorded { position } ... on Refused { reasons { code } } } }"""
 STUDY = "bench"
+GIVEN = {"study": STUDY, "title": "Damp"}
+QUERY = json.dumps({"query": MUTATION, "variables": {"i": GIVEN}}).removesuffix("}}}")
+ENVELOPE = (
+    b"""{"role":"lead_researcher","phase":"reconnaissance","channel":"api","""
+    b""""request_id":"0123456789abcdef0123456789abcdef"}"""
+)
 
 
 def proposal(command: type, event: object) -> Proposal:
@@ -55,7 +62,11 @@ class Client(asyncio.Protocol):
     """Keep-alive HTTP/1.1 by hand, so that the client's own cost stays small."""
 
     def __init__(self, token: str) -> None:
-        self.token, self.received = token, b""
+        self.head = (
+            "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
+            f"authorization: Bearer {token}\r\ncontent-length: "
+        )
+        self.received = b""
         self.answered: asyncio.Future[bytes]
 
     @classmethod
@@ -78,17 +89,11 @@ class Client(asyncio.Protocol):
             self.answered.set_result(body)
 
     async def mutate(self) -> None:
-        given = {
-            "study": STUDY, "commandId": str(uuid4()), "concern": uuid4().hex, "title": "Damp",
-            "occurredAt": datetime.now(UTC).isoformat(),
-        }  # fmt: skip
-        body = json.dumps({"query": MUTATION, "variables": {"i": given}}).encode()
+        command, now = uuid4(), datetime.now(UTC).isoformat()
+        given = f'"commandId":"{command}","concern":"{command.hex}","occurredAt":"{now}"'
+        body = f"{QUERY},{given}}}}}}}"
         self.answered = asyncio.get_running_loop().create_future()
-        self.transport.write(
-            b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
-            b"authorization: Bearer " + self.token.encode() + b"\r\n"
-            b"content-length: " + str(len(body)).encode() + b"\r\n\r\n" + body
-        )
+        self.transport.write(f"{self.head}{len(body)}\r\n\r\n{body}".encode())
         answer = await self.answered
         if b'"position"' not in answer:
             raise RuntimeError(answer.decode())
@@ -111,14 +116,25 @@ async def timed(callers: int, seconds: float, call: Callable[[int], Awaitable[ob
 
 async def compare(kept: Store, port: int, token: str, rounds: int, seconds: float) -> None:
     async with ResearchRecord(kept) as record:
-        await record.submit(
-            proposal(OpenStudy, StudyOpened(title="Bench", question="?", setting="?"))
-        )
+        opening = StudyOpened(title="Bench", question="?", setting="?")
+        opened = await record.submit(proposal(OpenStudy, opening))
+
+        asked = proposal(StateConcern, ConcernStated(concern="", title="Damp"))
+        command = asked.command(asked.event, asked.occasion)
+        *conditions, is_new = map(item_of, command.consistency_boundary())
+        known = opened.position  # up to where the others are known to hold
 
         async def append(_: int) -> None:
-            tags = [f"concern:{uuid4().hex}"]
-            stated = draft("ConcernStated", *tags, command=uuid4())
-            await record.recorder.append(STUDY, [stated], [(["ConcernStated"], tags)])
+            concern = uuid4().hex
+            tags = [f"concern:{concern}"]
+            stated = draft(
+                "ConcernStated", *tags, command=uuid4(), envelope=ENVELOPE,
+                payload=b'{"concern":"%b","title":"Damp"}' % concern.encode(),
+            )  # fmt: skip
+            nonlocal known
+            items = [*conditions, (is_new[0], tags)]
+            after = [known] * len(conditions) + [0]
+            known = (await record.recorder.append(STUDY, [stated], items, after)).position
 
         async def decide(_: int) -> None:
             event = ConcernStated(concern=uuid4().hex, title="Damp")
