@@ -2,7 +2,8 @@
 
 One service process and one client process on one database with fsync on; the rounds are
 interleaved. The append is the same event (with its envelope and payload) under the same conditions
-(the role, nobody's erasure, no concern of that name), by the recorder in process. The command is one that looks at little: who may, and that there is none of this name.
+(the role, nobody's erasure, no concern of that name), by the recorder in process. The command is
+one that looks at little.
 """
 
 import argparse
