@@ -8,7 +8,7 @@ first, so positions have no gaps and a follower that has read up to N has missed
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 from uuid import UUID
@@ -38,6 +38,9 @@ ALWAYS_BY_INDEX = {
     "enable_mergejoin": "off",
     "jit": "off",  # before PostgreSQL 18 a switched-off plan looks dear enough to be compiled
 }
+# record.append locks the heads of several studies by one statement: by any other scan than one of
+# their index, two writers could wait for one another.
+ALWAYS_IN_ORDER = ALWAYS_BY_INDEX | {"enable_bitmapscan": "off"}
 # Not a request's fault, so it is tried again on a new connection.
 UNREACHABLE = (
     OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError,
@@ -85,7 +88,7 @@ class Recorder:
 
     async def start(self) -> None:
         self._idle.append(await connect(self._url, **ALWAYS_BY_INDEX))
-        self._db = await self._connect()
+        self._db = await self._connect(ALWAYS_IN_ORDER)
         self._writer = asyncio.create_task(self._write(), name="recorder")
 
     async def stop(self) -> None:
@@ -173,7 +176,7 @@ class Recorder:
         async with self._reading:
             db = self._idle.pop() if self._idle else None
             if db is None or db.is_closed():
-                db = await self._connect()
+                db = await self._connect(ALWAYS_BY_INDEX)
             try:
                 rows = await self._ask(db, sql, *args)
             except BaseException:  # also of a caller that left: its query may still be running
@@ -190,9 +193,9 @@ class Recorder:
         finally:
             silent.cancel()
 
-    async def _connect(self) -> asyncpg.Connection:
+    async def _connect(self, settings: Mapping[str, str]) -> asyncpg.Connection:
         async with asyncio.timeout(self._unavailable_after):
-            return await connect(self._url, **ALWAYS_BY_INDEX)
+            return await connect(self._url, **settings)
 
     async def _write(self) -> None:
         while self._waiting or not self._stopping:
@@ -263,11 +266,10 @@ class Recorder:
             for request in outlived:
                 request.fail(Conflict())
             return False
-        # Locked in this order by every writer, so that none waits for another that waits for it.
         studies = sorted({request.study for request in batch})
         if unknown := [study for study in studies if study not in self._known]:
-            # In a transaction of its own: two writers that make heads while holding locks could
-            # wait for one another.
+            # In order, and in a transaction of its own: two writers that make the same heads in
+            # another order, or while holding locks, could wait for one another.
             await db.execute(
                 "insert into record.study_head (study) select unnest($1::text[])"
                 " on conflict do nothing",
@@ -311,7 +313,7 @@ class Recorder:
     async def _connection(self) -> asyncpg.Connection:
         if self._db is None or self._db.is_closed():
             self._forget_connection()
-            self._db = await self._connect()
+            self._db = await self._connect(ALWAYS_IN_ORDER)
         return self._db
 
     def _forget_connection(self) -> None:

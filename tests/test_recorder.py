@@ -31,6 +31,12 @@ TAGS = ["cycle:1", "cycle:2", "action:a", "action:b", "participant:p", "particip
 TYPES = ["Planned", "Started", "Reflected"]
 EVERYTHING: Items = [([], [])]
 INDEXES = ["record.event_pkey", "record.event_command", "record.event_tag_by_hash"]
+LOCKED = "select from record.study_head where study = $1 for update"
+FREE = "select study from record.study_head order by study for update skip locked"
+WAITS = """
+select true from pg_stat_activity
+where datname = current_database() and wait_event_type = 'Lock'
+"""
 SEEN = "select pg_stat_get_xact_tuples_returned($1::text::regclass)"
 
 
@@ -367,6 +373,27 @@ async def test_processes_that_write_many_studies_at_once_never_lock_one_another_
 
 
 @in_a_loop
+async def test_heads_are_locked_in_the_order_of_their_index_wherever_they_stand(
+    database: Database,
+) -> None:
+    """So that none waits for another that waits for it: they were made in the opposite order."""
+    names = [f"s-{n}" for n in range(1, 10)]
+    owner = await asyncpg.connect(database.owner_url)
+    async with recorders(database.service_url) as [recorder]:
+        for study in reversed(names):
+            await recorder.append(study, [draft()])
+        async with owner.transaction():
+            await owner.execute(LOCKED, "s-5")
+            waiting = asyncio.gather(*(recorder.append(study, [draft()]) for study in names))
+            while not await owner.fetchval(WAITS):  # noqa: ASYNC110 (PostgreSQL offers no event)
+                await asyncio.sleep(0.01)
+            free = await owner.fetch(FREE)
+        await waiting
+    await owner.close()
+    assert [row["study"] for row in free] == ["s-5", "s-6", "s-7", "s-8", "s-9"]  # s-5 is its own
+
+
+@in_a_loop
 async def test_a_batch_with_a_study_that_has_no_head_is_refused_whole(database: Database) -> None:
     """As when an older backup was put in place under a running service."""
     async with recorders(database.service_url) as [recorder]:
@@ -374,8 +401,14 @@ async def test_a_batch_with_a_study_that_has_no_head_is_refused_whole(database: 
         owner = await asyncpg.connect(database.owner_url)
         await owner.execute("truncate record.study_head, record.event, record.event_tag")
         await owner.close()
-        with pytest.raises(asyncpg.NoDataFoundError):
-            await recorder.append("gone", [draft()])
+        there, gone = await asyncio.gather(
+            recorder.append("there", [draft()]),
+            recorder.append("gone", [draft()]),
+            return_exceptions=True,
+        )
+    assert isinstance(there, Appended)
+    assert there.position == 1
+    assert isinstance(gone, asyncpg.NoDataFoundError)
 
 
 @in_a_loop
