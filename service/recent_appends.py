@@ -6,34 +6,51 @@ are sent. Where several processes append to a study in turn, none is left out.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Self
 
 from msgspec import Struct
 
 from service.appends import Request, type_tag
 
 ALONE = 256  # events with nobody else's between them, before conditions are left out
-AT_MOST = 50_000  # tags of which the last position is kept
+AT_MOST = 50_000  # tags of which the last position is kept, half of them older ones
 
 
 class Recent(Struct):
     """Everything that stands on a study's record after `since` and up to `head`."""
 
+    alone_since: int  # nobody else has appended to it after this position
     since: int
+    middle: int  # what stands up to here is in `older`, what stands after it in `last`
     head: int
-    last: dict[str, int]  # the position of the last event with a mark, or one beyond it
+    older: dict[str, int]  # the position of the last event with a mark, or one beyond it
+    last: dict[str, int]
+
+    @classmethod
+    def at(cls, head: int) -> Self:
+        """Nothing yet."""
+        return cls(head, head, head, head, {}, {})
+
+    def last_of(self, mark: str) -> int:
+        return self.last.get(mark) or self.older.get(mark, 0)
+
+    def age(self) -> None:
+        """Let go of the older half."""
+        self.since, self.middle = self.middle, self.head
+        self.older, self.last = self.last, {}
 
     def shows_none(self, types: Sequence[str], tags: Sequence[str], after: int) -> bool:
         """Whether they show that no event of these types, with all these tags, stands after it.
 
         It is never said of what stands there; and of what does not, not always.
         """
-        if after < self.since or self.head - self.since < ALONE:
+        if after < self.since or self.head - self.alone_since < ALONE:
             return False
         for tag in tags:
-            if self.last.get(tag, 0) <= after:
+            if self.last_of(tag) <= after:
                 return True
         if types:
-            return all(self.last.get(type_tag(type_), 0) <= after for type_ in types)
+            return all(self.last_of(type_tag(type_)) <= after for type_ in types)
         return not tags and self.head <= after
 
 
@@ -47,15 +64,17 @@ class RecentAppends:
 
     def __init__(self) -> None:
         self._of: dict[str, Recent] = {}
-        self._tags = 0
+        self._tags = 0  # without the older ones
 
     def of(self, study: str) -> Recent | None:
         return self._of.get(study)
 
     def foresee(self, batch: Iterable[Request]) -> None:
         """These will stand next, one after another, unless they are refused."""
-        if self._tags > AT_MOST:
-            self.forget_all()
+        if self._tags > AT_MOST // 2:
+            for each in self._of.values():
+                each.age()
+            self._tags = 0
         ends: dict[str, int] = {}
         for request in batch:
             if (recent := self._of.get(request.study)) is None:
@@ -75,7 +94,7 @@ class RecentAppends:
             recent.head = head
         else:  # others may have appended before it
             self.forget(study)
-            self._of[study] = Recent(head, head, {})
+            self._of[study] = Recent.at(head)
 
     def forget(self, *studies: str) -> None:
         """Others may have appended to these."""

@@ -214,7 +214,8 @@ class Recorder:
         for study in list(self._waiting):
             if len(batch) == most:
                 break
-            waiting, later = self._waiting.pop(study), deque[Request]()
+            waiting = self._waiting.pop(study)
+            later: deque[Request] = deque()
             seen: set[str | UUID | None] = set()
             while waiting and len(batch) < most:
                 request = waiting.popleft()

@@ -152,7 +152,8 @@ class ResearchRecord:
         return cast(SubjectErased, decided.decision)
 
     async def _submit(self, proposals: Sequence[Proposal]) -> list[Answer]:
-        study, answers = proposals[0].occasion.study, dict[int, Answer]()
+        study = proposals[0].occasion.study
+        answers: dict[int, Answer] = {}
         for attempt in range(ATTEMPTS):
             try:
                 await self._decide_all(study, proposals, answers)

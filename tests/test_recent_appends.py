@@ -42,20 +42,27 @@ def appended(recent: RecentAppends, drafts: list[Draft], head: int) -> None:
     recent.confirm("s", head - len(drafts), head)
 
 
-@given(appends=appends, item=some, after=st.integers(0, 24))
+@given(
+    appends=appends, item=some, after=st.integers(0, 24), at_most=st.sampled_from([2, 6, 50_000])
+)
 def test_it_never_shows_what_does_not_hold(
-    appends: list[tuple[str, list[Draft]]], item: tuple[list[str], list[str]], after: int
+    appends: list[tuple[str, list[Draft]]],
+    item: tuple[list[str], list[str]],
+    after: int,
+    at_most: int,
 ) -> None:
     """Whoever appends: where the head is the one it knows, nothing that matches stands after it."""
     record: list[Draft] = []
     recent = RecentAppends()
-    for by, drafts in appends:
-        if by == "refused":
-            on_its_way(recent, drafts)
-            continue
-        record += drafts
-        if by == "us":
-            appended(recent, drafts, len(record))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recent_appends, "AT_MOST", at_most)
+        for by, drafts in appends:
+            if by == "refused":
+                on_its_way(recent, drafts)
+                continue
+            record += drafts
+            if by == "us":
+                appended(recent, drafts, len(record))
     known = recent.of("s")
     if known is not None and known.head == len(record) and known.shows_none(*item, after):
         types, tags = item
@@ -96,12 +103,15 @@ async def test_what_it_shows_is_left_out_and_the_head_is_named_instead() -> None
 def test_it_keeps_no_more_than_the_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent_appends, "AT_MOST", 10)
     recent = RecentAppends()
-    for n in range(1, 100):
+    appended(recent, [draft()], 1)
+    for n in range(2, 100):
         appended(recent, [draft("Planned", f"action:{n}")], n)
         known = recent.of("s")
         assert known is not None
-        assert len(known.last) <= 12
+        assert len(known.last) + len(known.older) <= 12
         assert known.head == n
+        assert known.since >= n - 12
+        assert known.shows_none([], [f"action:{n - 1}"], n - 1)
 
 
 @in_a_loop
