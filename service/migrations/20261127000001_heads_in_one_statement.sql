@@ -101,5 +101,5 @@ end $$;
 
 -- migrate:down
 do $$ begin
-    raise exception 'record.append as it was stands in the migration before: run its statement.';
+    raise exception 'record.append as it was stands in 20261126000005: run its statement.';
 end $$;
