@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from selenium.common.exceptions import StaleElementReferenceException
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -33,8 +33,12 @@ axe.run(document, { runOnly: arguments[0], resultTypes: ['violations'] }).then(
 
 
 def patiently(browser: Chrome) -> WebDriverWait[Chrome]:
-    """Waits for something of a page, also while the page is replaced by the next."""
-    return WebDriverWait(browser, PATIENCE, ignored_exceptions=[StaleElementReferenceException])
+    """Waits for something of a page, also while the page is replaced by the next.
+
+    Of which chromedriver says that an element is stale, or that a node does not belong to the
+    document, as a fault of no name of its own.
+    """
+    return WebDriverWait(browser, PATIENCE, ignored_exceptions=[WebDriverException])
 
 
 @contextmanager
