@@ -3,6 +3,10 @@
 -- The heads of all studies of an append are moved by one statement, of which a batch of eight studies
 -- spares some 30 microseconds. It takes their locks in the order of the index, since no other
 -- scan is left to it: see `ALWAYS_IN_ORDER` in service/recorder.py.
+drop function record.append(
+    text[], int[], bigint[], record.condition[], record.draft[], record.draft_part[],
+    record.draft_word[], bigint[]
+);
 
 -- Appends what waits in one writer, for any number of studies, all or nothing, in one round trip.
 -- The update of a study's head takes its lock; every writer takes them in the order of their index.
@@ -11,7 +15,7 @@
 -- requests it was is said in `conflicts` and `repeats`. Nor is anything where a study's head is not
 -- the one up to which its writer knew everything, and left out what it knew to hold: which studies
 -- these are is said in `moved`. `study_hashes` is `record.hash_in(study, 0)` of each, which writers keep.
-create or replace function record.append(
+create function record.append(
     studies text[], counts int[], known_heads bigint[], conditions record.condition[],
     drafts record.draft[], parts record.draft_part[], words record.draft_word[], study_hashes bigint[],
     out heads bigint[], out recorded timestamptz[],
