@@ -42,6 +42,10 @@ from tests.conftest import Database
 
 P = ParamSpec("P")
 STUDY = "maize"
+WAITS = """
+select true from pg_stat_activity
+where datname = current_database() and wait_event_type = 'Lock'
+"""
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -134,6 +138,12 @@ async def events_of(url: str, study: str) -> list[asyncpg.Record]:
         )
     finally:
         await db.close()
+
+
+async def somebody_waits(db: asyncpg.Connection) -> None:
+    """Returns when a connection to this database waits for a lock."""
+    while not await db.fetchval(WAITS):  # noqa: ASYNC110 (PostgreSQL offers no event)
+        await asyncio.sleep(0.01)
 
 
 async def as_owner(database: Database, *statements: str) -> None:

@@ -25,7 +25,14 @@ from service.recorder import (
 )
 from service.sealing.leaves import commitment, leaf
 from tests.conftest import Database
-from tests.recording import draft, events_of, give_every_tag_one_hash, in_a_loop, recorders
+from tests.recording import (
+    draft,
+    events_of,
+    give_every_tag_one_hash,
+    in_a_loop,
+    recorders,
+    somebody_waits,
+)
 
 TAGS = ["cycle:1", "cycle:2", "action:a", "action:b", "participant:p", "participant:q"]
 TYPES = ["Planned", "Started", "Reflected"]
@@ -33,10 +40,6 @@ EVERYTHING: Items = [([], [])]
 INDEXES = ["record.event_pkey", "record.event_command", "record.event_tag_by_hash"]
 LOCKED = "select from record.study_head where study = $1 for update"
 FREE = "select study from record.study_head order by study for update skip locked"
-WAITS = """
-select true from pg_stat_activity
-where datname = current_database() and wait_event_type = 'Lock'
-"""
 SEEN = "select pg_stat_get_xact_tuples_returned($1::text::regclass)"
 
 
@@ -385,8 +388,7 @@ async def test_heads_are_locked_in_the_order_of_their_index_wherever_they_stand(
         async with owner.transaction():
             await owner.execute(LOCKED, "s-5")
             waiting = asyncio.gather(*(recorder.append(study, [draft()]) for study in names))
-            while not await owner.fetchval(WAITS):  # noqa: ASYNC110 (PostgreSQL offers no event)
-                await asyncio.sleep(0.01)
+            await somebody_waits(owner)
             free = await owner.fetch(FREE)
         await waiting
     await owner.close()

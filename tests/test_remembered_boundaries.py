@@ -38,14 +38,11 @@ from tests.recording import (
     events_of,
     in_a_loop,
     proposal,
+    somebody_waits,
     withdrawal,
     workshop,
 )
 
-WAITS = """
-select true from pg_stat_activity
-where datname = current_database() and wait_event_type = 'Lock'
-"""
 CUT_OFF = """
 select pg_terminate_backend(pid) from pg_stat_activity
 where datname = current_database() and pid <> pg_backend_pid()
@@ -251,8 +248,7 @@ async def test_what_was_decided_before_events_were_lost_is_decided_anew(
         async with owner.transaction():
             await owner.execute("select from record.study_head for update")
             held = asyncio.create_task(record.submit_all([workshop("w-1", "p-1")]))
-            while not await owner.fetchval(WAITS):  # noqa: ASYNC110 (PostgreSQL offers no event)
-                await asyncio.sleep(0.01)
+            await somebody_waits(owner)
             first = consented.position - again
             for table in ("event", "event_tag", "sealed_part", "sealed_word"):
                 await owner.execute(f"delete from record.{table} where position >= {first}")

@@ -3,10 +3,7 @@
 -- The heads of all studies of an append are moved by one statement, of which a batch of eight studies
 -- spares some 30 microseconds. It takes their locks in the order of the index, since no other
 -- scan is left to it: see `ALWAYS_IN_ORDER` in service/recorder.py.
-drop function record.append(
-    text[], int[], bigint[], record.condition[], record.draft[], record.draft_part[],
-    record.draft_word[], bigint[]
-);
+drop function record.append;
 
 -- Appends what waits in one writer, for any number of studies, all or nothing, in one round trip.
 -- The update of a study's head takes its lock; every writer takes them in the order of their index.
