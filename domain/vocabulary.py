@@ -288,7 +288,7 @@ def identifying_fields(shape: type[Struct]) -> tuple[tuple[str, str], ...]:
     for name, hint in annotations_of(shape).items():
         if marked(hint, Personal) is None:
             kinds = [part.kind for part in parts_of(hint) if isinstance(part, Identifies)]
-            nested = any(isinstance(p, type) and issubclass(p, Struct) for p in parts_of(hint))
+            nested = may_hold(hint, Struct)
             if kinds or nested:
                 found.append((name, kinds[0] if kinds else ""))
     return tuple(found)
@@ -389,6 +389,11 @@ def _nested_tags(value: Struct) -> list[str]:
             elif part is not None:
                 tags.append(f"{kind}:{part}")
     return tags
+
+
+def may_hold(hint: Any, *kinds: type) -> bool:
+    """Whether a value so annotated may be of one of these kinds, or have one in it."""
+    return any(isinstance(part, type) and issubclass(part, kinds) for part in parts_of(hint))
 
 
 def parts_of(hint: Any) -> Iterable[Any]:

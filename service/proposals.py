@@ -21,7 +21,7 @@ from domain.vocabulary import (
     Text,
     annotations_of,
     in_camel_case,
-    parts_of,
+    may_hold,
 )
 from service.research_record import Proposal
 
@@ -130,13 +130,7 @@ def out_of_time(value: Any, path: str = "") -> Iterable[Reason]:
 @cache
 def _fields_of_time(shape: type[Struct]) -> list[str]:
     """The fields in which a day or a moment may stand."""
-    return [
-        name
-        for name, hint in annotations_of(shape).items()
-        if any(
-            isinstance(part, type) and issubclass(part, date | Struct) for part in parts_of(hint)
-        )
-    ]
+    return [name for name, hint in annotations_of(shape).items() if may_hold(hint, date, Struct)]
 
 
 def in_snake_case(value: Any) -> Any:
