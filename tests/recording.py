@@ -25,7 +25,7 @@ from domain.vocabulary import ResearchEvent
 from domain.withdrawal import ConsentWithdrawn, WithdrawConsent
 from domain.workshops import HoldWorkshop, WorkshopHeld
 from service import append_rows, appends, boundary_reads
-from service.appends import Draft
+from service.appends import Draft, Items
 from service.drafts import uuid7
 from service.personal_texts import Part
 from service.recorder import Recorder
@@ -42,6 +42,7 @@ from tests.conftest import Database
 
 P = ParamSpec("P")
 STUDY = "maize"
+EVERYTHING: Items = [([], [])]
 WAITS = """
 select true from pg_stat_activity
 where datname = current_database() and wait_event_type = 'Lock'

@@ -4,8 +4,6 @@ import hashlib
 import io
 import subprocess
 import sys
-import tracemalloc
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -17,18 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.sealing import verify
-from service.sealing.checkpoints import Checkpoint
-from service.sealing.evidence_bundle import OpenPart, SealedPart
-from service.sealing.signed_notes import KeyKind, Note, SigningKey, signed
+from service.sealing.evidence_bundle import OpenPart
 from service.sealing.verify import CANNOT_TELL, MEANING
 from tests.sealed_study import (
     LOG,
     NO_WITNESS,
-    ORIGIN,
     PEOPLE,
     POLICY,
-    TRUSTED,
-    WITNESS,
     SealedStudy,
     found_in,
     recorded_at,
@@ -257,239 +250,6 @@ def test_a_malformed_leaf(old: bytes, new: bytes) -> None:
     assert found_in(study.bundle()).keys() == {"FOREIGN"}
 
 
-# What somebody does to contents.
-
-
-def with_parts(**changed: tuple[OpenPart | SealedPart, ...]) -> dict[str, list[str]]:
-    study = HONEST.copy()
-    for name, parts in changed.items():
-        position = int(name.removeprefix("at_"))
-        study.rows[position - 1] = study.rows[position - 1]._replace(parts=parts)
-    return found_in(study.bundle())
-
-
-def parts_at(position: int) -> tuple[OpenPart | SealedPart, ...]:
-    return HONEST.rows[position - 1].parts
-
-
-def test_swapped_ciphertexts() -> None:
-    report = with_parts(at_13=parts_at(301), at_301=parts_at(13))
-    assert report.keys() == {"MOVED"}
-    assert [place[:9] for place in report["MOVED"]] == ["event 13,", "event 301"]
-    assert [
-        place.endswith(f"that of event {n}")
-        for place, n in zip(report["MOVED"], (301, 13), strict=True)
-    ]
-
-
-def test_a_moved_ciphertext() -> None:
-    report = with_parts(at_13=parts_at(301))
-    assert report.keys() == {"MOVED"}
-    assert report["MOVED"][0].endswith("note, which is that of event 301")
-
-
-def test_an_altered_ciphertext() -> None:
-    (part,) = parts_at(13)
-    assert isinstance(part, SealedPart)
-    altered = part._replace(blob=part.blob[:-1] + bytes([part.blob[-1] ^ 1]))
-    assert with_parts(at_13=(altered,)).keys() == {"CONTENT"}
-
-
-def test_altered_contents() -> None:
-    (part,) = parts_at(20)
-    assert isinstance(part, OpenPart)
-    assert with_parts(at_20=(part._replace(data=b"Note 11."),)).keys() == {"CONTENT"}
-    assert with_parts(at_20=(part._replace(salt=bytes(32)),)).keys() == {"CONTENT"}
-    row = HONEST.rows[19]
-    for changed in (
-        row._replace(payload=b'{"participant":"P-9"}'), row._replace(envelope=b"{}"),
-        row._replace(salt=bytes(32)),
-    ):  # fmt: skip
-        study = HONEST.copy()
-        study.rows[19] = changed
-        report = found_in(study.bundle())
-        assert report.keys() == {"CONTENT"}
-        assert report["CONTENT"][0].startswith("event 20, ConsentGiven/1 ")
-
-
-def test_a_withheld_part() -> None:
-    report = with_parts(at_13=(), at_14=())
-    assert report.keys() == {"WITHHELD"}
-    assert [place[:8] for place in report["WITHHELD"]] == ["event 13", "event 14"]
-
-
-def test_a_part_missing_after_its_subject_was_erased_is_withheld() -> None:
-    study = HONEST.copy()
-    study.record("ConsentGiven", PEOPLE[3], words="After the erasure.")
-    study.rows[-1] = study.rows[-1]._replace(parts=())
-    study.sign()
-    assert found_in(study.bundle()).keys() == {"WITHHELD"}
-
-
-def test_what_should_be_erased_and_is_there() -> None:
-    study = HONEST.copy()
-    person = PEOPLE[1]
-    study.record("SubjectErased", person, erased=[person])
-    study.sign()
-    report = found_in(study.bundle())
-    assert report.keys() == {"UNERASED"}
-    assert report["UNERASED"][0].endswith(f"note of {person}")
-
-
-def test_parts_that_the_record_does_not_know() -> None:
-    extra = SealedPart("diary", b"x")
-    assert with_parts(at_13=(*parts_at(13), extra)).keys() == {"EXTRA"}
-    assert found_in(remade(BUNDLE, notes=b"Read me.")).keys() == {"FORMAT"}
-
-
-def test_hashes_that_are_not_the_events() -> None:
-    study = HONEST.copy()
-    study.tiles[0] = study.tiles[0][:-1] + b"\0"
-    assert found_in(study.bundle()).keys() == {"EXTRA"}
-
-
-# What somebody does to checkpoints.
-
-
-@pytest.mark.parametrize("size", [300, 600])
-def test_an_altered_checkpoint(size: int) -> None:
-    name = "checkpoint" if size == 600 else f"checkpoints/{size:020}"
-    note, other = HONEST.checkpoints[size], HONEST.checkpoints[200]
-    root, other_root = note.split(b"\n")[2], other.split(b"\n")[2]
-    report = found_in(remade(BUNDLE, **{name: note.replace(root, other_root)}))
-    assert report.keys() == {"SIGNATURE"}
-    *lines, by_log, by_witness = note.decode().splitlines()
-    assert found_in(remade(BUNDLE, **{name: signatures(lines, altered(by_log), by_witness)}))
-    assert found_in(remade(BUNDLE, **{name: signatures(lines, by_log, altered(by_witness))}))
-
-
-def altered(line: str) -> str:
-    """A signature with another letter in its middle."""
-    at = len(line) - 20
-    return f"{line[:at]}{'A' if line[at] != 'A' else 'B'}{line[at + 1 :]}"
-
-
-def signatures(lines: list[str], *by: str) -> bytes:
-    return "".join(f"{line}\n" for line in (*lines, *by)).encode()
-
-
-def test_a_checkpoint_by_another_log_or_witness() -> None:
-    stranger = SigningKey(ORIGIN, KeyKind.LOG, Ed25519PrivateKey.from_private_bytes(b"\3" * 32))
-    study = HONEST.copy()
-    study.sign(by=[stranger, WITNESS])
-    assert found_in(study.bundle()).keys() == {"SIGNATURE"}
-    study.sign(by=[LOG, WITNESS._replace(private=stranger.private)])
-    assert found_in(study.bundle()).keys() == {"QUORUM"}
-    study.sign(by=[LOG, stranger, WITNESS])  # somebody whom the policy does not name: passed over
-    assert found_in(study.bundle()) == {}
-
-
-def test_a_checkpoint_of_another_log() -> None:
-    barley = LOG._replace(name=ORIGIN.replace("maize", "barley"))
-    study = HONEST.copy()
-    study.sign(by=[barley, WITNESS])
-    policy = f"log {barley.verifier}\n{POLICY}".replace(f"log {LOG.verifier}\n", "")
-    assert found_in(study.bundle(), policy).keys() == {"SIGNATURE"}
-
-
-def test_a_quorum_of_some() -> None:
-    others = [
-        SigningKey(f"w{n}", KeyKind.WITNESS, Ed25519PrivateKey.from_private_bytes(bytes([n]) * 32))
-        for n in (8, 9)
-    ]
-    lines = "".join(f"witness {key.name} {key.verifier}\n" for key in others)
-    study = HONEST.copy()
-    study.sign(by=[LOG, WITNESS, others[0]])
-    bundle = study.bundle()
-    for quorum, holds in (
-        ("quorum ethics w8", True),
-        ("quorum ethics w8 w9", False),
-        ("quorum w8", True),
-        ("quorum w9", False),
-        ("quorum none", True),
-    ):
-        report = found_in(bundle, f"# ours\n\n{TRUSTED}{lines}\t{quorum}\n")
-        assert report.keys() == (set() if holds else {"QUORUM"}), quorum
-
-
-@pytest.mark.parametrize(
-    "policy",
-    [
-        "",
-        TRUSTED,
-        f"{POLICY}quorum none\n",
-        f"{TRUSTED}quorum somebody\n",
-        f"{TRUSTED}quorum\n",
-        f"{POLICY}wittness a b\n",
-        f"{POLICY}log\n",
-        f"{POLICY}log {WITNESS.verifier}\n",
-        f"{POLICY}witness other {WITNESS.verifier}\n",
-        f"{POLICY}witness other\n",
-        f"{POLICY}witness log {LOG.verifier}\n",
-        f"{TRUSTED}group g all ethics\nquorum g\n",
-        f"{TRUSTED}quorum ethics somebody\n",
-        POLICY.replace("+A", "+B", 1),
-        POLICY.replace("maize+", "wheat+", 1),
-    ],
-)
-def test_a_policy_that_is_none(policy: str) -> None:
-    assert found_in(BUNDLE, policy).keys() == {"POLICY"}
-
-
-def test_an_accepted_checkpoint_that_does_not_fit() -> None:
-    assert found_in(BUNDLE, accepted=b"Sunday\n").keys() == {"FORMAT"}
-    wheat = SigningKey("wheat", KeyKind.LOG, Ed25519PrivateKey.from_private_bytes(b"\4" * 32))
-    text = Checkpoint("wheat", 3, bytes(32)).text
-    note = str(Note(text, (signed(text, wheat),))).encode()
-    assert found_in(BUNDLE, accepted=note).keys() == {"SIGNATURE"}
-    assert found_in(BUNDLE, f"log {wheat.verifier}\n{POLICY}", note).keys() == {"FOREIGN"}
-
-
-def test_a_file_that_is_no_bundle() -> None:
-    empty = io.BytesIO()
-    zipfile.ZipFile(empty, "w").close()
-    for file in (b"", b"PK", BUNDLE[:-1], BUNDLE + b"\0", BUNDLE[1:], empty.getvalue()):
-        assert found_in(file).keys() == {"FORMAT"}
-    for name in ("checkpoint", "events"):
-        assert found_in(remade(BUNDLE, **{name: None})).keys() == {"FORMAT"}, name
-        assert found_in(remade(BUNDLE, **{name: b"?"})).keys() == {"FORMAT"}, name
-
-
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("checkpoint", "is not a checkpoint"),
-        (f"checkpoints/{300:020}", "is not a checkpoint"),
-        ("events", "event 1 is cut off"),
-    ],
-)
-def test_a_file_that_unpacks_to_very_much_is_given_up_early(name: str, says: str) -> None:
-    bomb = remade(BUNDLE, **{name: bytes(64_000_000)})
-    tracemalloc.start()
-    try:
-        report = found_in(bomb)
-        assert tracemalloc.get_traced_memory()[1] < 16_000_000
-    finally:
-        tracemalloc.stop()
-    assert report.keys() == {"FORMAT"}
-    assert report["FORMAT"][0].endswith(says)
-
-
-def test_sizes_that_no_event_has() -> None:
-    with zipfile.ZipFile(io.BytesIO(BUNDLE)) as archive:
-        events = archive.read("events")
-    length = events.partition(b" ")[0]
-    for other in (b"0" + length, b"+" + length, b"-1", b"100000", b"9" * 5000, b""):
-        changed = remade(BUNDLE, events=other + events[len(length) :])
-        assert found_in(changed).keys() == {"FORMAT"}, other
-
-
-def test_one_file_that_is_read_in_one_sitting() -> None:
-    source = Path(verify.__file__).read_text(encoding="utf-8")
-    assert len(source.splitlines()) < 250
-    assert "fmt:" not in source
-
-
 # What no log can show: deploy/verifying.md says so openly.
 
 
@@ -612,3 +372,9 @@ def test_every_failure_is_explained_to_the_committee() -> None:
         assert len(f"{name}: {means}") < 80
         assert means[-1] == "."
     assert MEANING.keys() > CANNOT_TELL
+
+
+def test_one_file_that_is_read_in_one_sitting() -> None:
+    source = Path(verify.__file__).read_text(encoding="utf-8")
+    assert len(source.splitlines()) < 250
+    assert "fmt:" not in source
