@@ -54,6 +54,21 @@ class Appended(Struct, frozen=True):
     recorded_at: datetime
 
 
+class Conflict(Exception):
+    """An event that meets the condition stands after the position: look again, decide again."""
+
+
+class Repeated(Exception):
+    """A command of the append is on record already: look its answer up."""
+
+
+class RecordUnavailable(Exception):
+    """The database cannot be reached; whether the events are on record is not known.
+
+    Send the command again with the same id: if it was recorded, it gets that answer.
+    """
+
+
 class Request(Struct):
     """An append that waits for the writer."""
 

@@ -1,6 +1,26 @@
 """Connections to PostgreSQL, set up as the record needs them."""
 
+import asyncio
+from typing import Any
+
 import asyncpg
+
+# A plan is made once and kept: one made while tables were small must not scan them once they are
+# large.
+ALWAYS_BY_INDEX = {
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_hashjoin": "off",
+    "enable_mergejoin": "off",
+    "jit": "off",  # before PostgreSQL 18 a switched-off plan looks dear enough to be compiled
+}
+# Not a request's fault, so it is tried again on a new connection.
+UNREACHABLE = (
+    OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InternalClientError,  # what asyncpg can say when a server dies in the midst of a query
+)  # fmt: skip
 
 
 class NoReset(asyncpg.Connection):
@@ -24,3 +44,15 @@ async def open_pool(url: str, size: int, **settings: str) -> asyncpg.Pool:
         connection_class=NoReset,
         server_settings={"timezone": "UTC"} | settings,
     )
+
+
+async def ask(db: asyncpg.Connection, within: float, sql: str, *args: Any) -> list[asyncpg.Record]:
+    """The rows; a server that says nothing for so many seconds is left.
+
+    (asyncpg's timeout does as much, and costs far more time.)
+    """
+    silent = asyncio.get_running_loop().call_later(within, db.terminate)
+    try:
+        return await db.fetch(sql, *args)
+    finally:
+        silent.cancel()

@@ -20,9 +20,10 @@ from graphql import (
 )
 from strawberry.execution import optimized_is_awaitable
 
+from service.appends import RecordUnavailable
+from service.database import UNREACHABLE
 from service.graphql_documents import Documents, InvalidRequest, Prepared
 from service.graphql_limits import LimitExceeded, Limits, nesting
-from service.recorder import UNREACHABLE, RecordUnavailable
 
 log = structlog.get_logger()
 

@@ -16,13 +16,13 @@ from strawberry.types.field import StrawberryField
 
 from domain.commands import Command, Refused
 from domain.vocabulary import Channel, in_camel_case
+from service.appends import RecordUnavailable
 from service.asking import Asker
 from service.erasing import CannotErase
 from service.graphql_events import EventShown, event_at
 from service.graphql_seal import Receipt, receipt_of
 from service.graphql_types import comments_on, fields_given, first_line, input_type
 from service.proposals import GivenOccasion, commands, in_snake_case, proposal
-from service.recorder import RecordUnavailable
 from service.research_record import Answer, Crowded, Proposal, Recorded
 from service.sealing.key_encryption import KeysUnusable
 

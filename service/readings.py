@@ -22,7 +22,8 @@ from domain.membership import Duty, Role
 from domain.readings import IdentifiableDataRead, Reading, RecordReading
 from domain.vocabulary import Channel
 from projections.paging import Page
-from service.recorder import UNREACHABLE, RecordUnavailable
+from service.appends import RecordUnavailable
+from service.database import UNREACHABLE
 from service.research_record import Crowded, Proposal, Recorded, ResearchRecord
 
 log = structlog.get_logger(__name__)

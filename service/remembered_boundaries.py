@@ -16,7 +16,8 @@ from msgspec import Struct
 from domain.older_events import read_recorded
 from domain.vocabulary import Heard
 from service.appends import Draft, asks_for
-from service.recorder import NO_CONNECTION, Recorder
+from service.recorder import Recorder
+from service.writer import NO_CONNECTION
 
 AROUND = 1_000  # bytes that an item takes, and so does each event besides its payload
 OF_ONE = 200_000  # bytes remembered of one item; where more stands, it is looked at each time
@@ -31,10 +32,11 @@ class Stood(Struct, frozen=True):
     heard: dict[int, Heard]  # by position
     after: int
     size: int
+    connection: object  # of the recorder: what comes back after another may be an older backup
 
 
-NOTHING = Stood({}, 0, 0)  # as it is taken to be of what is not remembered
-TOO_LARGE = Stood({}, 0, AROUND)
+NOTHING = Stood({}, 0, 0, None)  # as it is taken to be of what is not remembered
+TOO_LARGE = Stood({}, 0, AROUND, None)
 
 
 class Boundary(Struct, frozen=True):
@@ -58,15 +60,17 @@ class RememberedBoundaries:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._connection: object = NO_CONNECTION  # by which the recorder appended when it was read
         self._kept: OrderedDict[tuple[str, Item], Stood] = OrderedDict()
         self._size = 0
 
     def recall(self, study: str, items: Sequence[Item]) -> Boundary | None:
         """What is remembered of these; None if that is nothing, or less than was there."""
-        self._forget_if_cut_off()
+        connection = self._recorder.connection(study)
         stood = [self._kept.get((study, item), NOTHING) for item in items]
-        if not any(each.heard for each in stood) or any(each is TOO_LARGE for each in stood):
+        known = [each for each in stood if each is not NOTHING]
+        if not any(each.heard for each in known):
+            return None
+        if any(each.connection is not connection for each in known):  # or it was too large
             return None
         for item, each in zip(items, stood, strict=True):
             if each is not NOTHING:
@@ -74,21 +78,19 @@ class RememberedBoundaries:
         heard = {position: each for one in stood for position, each in one.heard.items()}
         in_order = [heard[position] for position in sorted(heard)]
         afters = [each.after for each in stood]
-        return Boundary(study, items, in_order, afters, stood, self._connection)
+        return Boundary(study, items, in_order, afters, stood, connection)
 
     async def look(self, study: str, items: Sequence[Item], *, remember: bool) -> Boundary:
         """What stands on record now."""
-        self._forget_if_cut_off()
-        connection = self._connection
+        connection = self._recorder.connection(study)
         rows, head = await self._recorder.read(study, items)
         heard = [heard_of(row) for row in rows]
         stood = []
         for item in items if remember else ():
             mine = [n for n, row in enumerate(rows) if asks_for(item, row["type"], row["tags"])]
             size = AROUND + sum(AROUND + len(rows[n]["payload"]) for n in mine)
-            stood.append(Stood({heard[n].position: heard[n] for n in mine}, head, size))
-        self._forget_if_cut_off()
-        if connection is not NO_CONNECTION and self._connection is connection:
+            stood.append(Stood({heard[n].position: heard[n] for n in mine}, head, size, connection))
+        if connection is not NO_CONNECTION and connection is self._recorder.connection(study):
             for item, each in zip(items, stood, strict=False):
                 self._keep(study, item, each)
         return Boundary(study, items, heard, [head] * len(items), stood, connection)
@@ -109,7 +111,7 @@ class RememberedBoundaries:
                     mine = _heard(position, draft.occurred_at, draft.actor, *recorded)
                     heard = {**heard, position: mine}
                     size += AROUND + len(draft.payload)
-            self._keep(boundary.study, item, Stood(heard, last, size))
+            self._keep(boundary.study, item, Stood(heard, last, size, stood.connection))
 
     def _keep(self, study: str, item: Item, stood: Stood) -> None:
         key = (study, item)
@@ -121,13 +123,6 @@ class RememberedBoundaries:
         self._size += self._kept[key].size
         while self._size > OF_ALL:
             self._size -= self._kept.popitem(last=False)[1].size
-
-    def _forget_if_cut_off(self) -> None:
-        """What comes back when a connection was lost may be an older backup."""
-        if self._recorder.connection is not self._connection:
-            self._kept.clear()
-            self._size = 0
-            self._connection = self._recorder.connection
 
 
 def heard_of(row: Record) -> Heard:

@@ -23,12 +23,12 @@ from domain.erased_subjects import SubjectErased
 from domain.erasure import EraseSubject
 from domain.membership import Duty, RoleHeld
 from domain.vocabulary import ERASED, Heard, ResearchEvent
-from service.appends import Draft
+from service.appends import Conflict, Draft, Repeated
 from service.database import open_pool
 from service.drafts import Decided, draft, names_too_much
 from service.erasing import CannotErase, Erasures
 from service.personal_texts import PersonalTexts
-from service.recorder import Conflict, Recorder, Repeated
+from service.recorder import Recorder
 from service.remembered_boundaries import Boundary, RememberedBoundaries, heard_of, item_of
 from service.sealing import subject_keys as keys
 from service.sealing.key_store import subject_keys

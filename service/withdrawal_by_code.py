@@ -28,7 +28,8 @@ from domain.permissions import Permission
 from domain.receipts import ReceiptIssued
 from domain.vocabulary import Channel, Heard, Text, is_blank
 from domain.withdrawal import ConsentWithdrawn, WithdrawalScope, WithdrawByCode
-from service.recorder import UNREACHABLE, RecordUnavailable
+from service.appends import RecordUnavailable
+from service.database import UNREACHABLE
 from service.research_record import Crowded, Proposal, ResearchRecord
 from service.what_is_held import Mine, what_is_held
 

@@ -117,13 +117,13 @@ def key_of(subject: str) -> bytes:
 
 @asynccontextmanager
 async def recorders(
-    url: str, number: int = 1, *, unavailable_after: float = 30.0
+    url: str, number: int = 1, *, writers: int = 2, unavailable_after: float = 30.0
 ) -> AsyncIterator[list[Recorder]]:
     """So many recorders on one database: to it, each is a process of its own."""
     async with AsyncExitStack() as stack:
         started = []
         for _ in range(number):
-            recorder = Recorder(url, unavailable_after=unavailable_after)
+            recorder = Recorder(url, writers=writers, unavailable_after=unavailable_after)
             await recorder.start()
             stack.push_async_callback(recorder.stop)
             started.append(recorder)

@@ -1,22 +1,17 @@
-"""Group commit: many requests in one transaction, each of them answered by itself."""
+"""Group commit: many requests in one transaction, each of them answered by itself.
+
+By one writer, whose batches hold whatever waits; of several, see test_writers.py.
+"""
 
 import asyncio
-import random
 from uuid import uuid4
 
 import asyncpg
 import pytest
 from msgspec import structs
 
-from service.appends import Appended, Draft, Items
-from service.recorder import (
-    BATCH,
-    NO_CONNECTION,
-    WORTH_HALVING,
-    Conflict,
-    Recorder,
-    RecordUnavailable,
-)
+from service.appends import Appended, Conflict, Draft, Items, RecordUnavailable
+from service.writer import BATCH, NO_CONNECTION, WORTH_HALVING
 from tests.conftest import Database
 from tests.recording import EVERYTHING, draft, events_of, in_a_loop, recorders, somebody_waits
 
@@ -26,7 +21,7 @@ FREE = "select study from record.study_head order by study for update skip locke
 
 @in_a_loop
 async def test_a_request_that_meets_its_own_batch_is_decided_after_it(database: Database) -> None:
-    async with recorders(database.service_url) as [recorder]:
+    async with recorders(database.service_url, writers=1) as [recorder]:
         for n in range(10):
             study, items = f"s-{n}", [(["Planned"], ["action:a"])]
             answers = await asyncio.gather(
@@ -43,7 +38,7 @@ async def test_a_request_that_meets_its_own_batch_is_decided_after_it(database: 
 async def test_where_many_wait_half_of_them_is_written_while_the_others_are_answered(
     database: Database,
 ) -> None:
-    async with recorders(database.service_url) as [recorder]:
+    async with recorders(database.service_url, writers=1) as [recorder]:
         for number, transactions in ((WORTH_HALVING - 1, 1), (2 * WORTH_HALVING, 2)):
             appends = [recorder.append(f"{number}", [draft()]) for _ in range(number)]
             answers = await asyncio.gather(*appends)
@@ -55,7 +50,7 @@ async def test_where_many_wait_half_of_them_is_written_while_the_others_are_answ
 async def test_a_study_with_much_to_record_does_not_keep_another_waiting(
     database: Database,
 ) -> None:
-    async with recorders(database.service_url) as [recorder]:
+    async with recorders(database.service_url, writers=1) as [recorder]:
         many = [recorder.append("much", [draft()]) for _ in range(3 * BATCH)]
         little = await recorder.append("little", [draft()])
         answers = await asyncio.gather(*many)
@@ -65,7 +60,7 @@ async def test_a_study_with_much_to_record_does_not_keep_another_waiting(
 @in_a_loop
 async def test_a_command_is_recorded_once_also_within_a_batch(database: Database) -> None:
     command = uuid4()
-    async with recorders(database.service_url, 2) as both:
+    async with recorders(database.service_url, 2, writers=1) as both:
         appends = [both[n % 2].append("s", [draft(command=command)]) for n in range(6)]
         answers = await asyncio.gather(*appends, return_exceptions=True)
         elsewhere = await both[0].append("another", [draft(command=command)])
@@ -86,7 +81,7 @@ async def test_a_command_is_recorded_once_also_within_a_batch(database: Database
 async def test_a_request_that_is_at_fault_fails_alone(
     database: Database, faulty: Draft, items: Items, error: type[Exception]
 ) -> None:
-    async with recorders(database.service_url) as [recorder]:
+    async with recorders(database.service_url, writers=1) as [recorder]:
         requests: list[tuple[list[Draft], Items]] = [([draft()], ()) for _ in range(20)]
         requests[7] = [draft(), faulty], items
         appends = [recorder.append("s", events, wanted) for events, wanted in requests]
@@ -100,7 +95,7 @@ async def test_a_request_that_is_at_fault_fails_alone(
 
 @in_a_loop
 async def test_what_waits_when_it_stops_is_appended_and_nothing_after(database: Database) -> None:
-    async with recorders(database.service_url) as [recorder]:
+    async with recorders(database.service_url, writers=1) as [recorder]:
         appends = [recorder.append("s", [draft()]) for _ in range(700)]
         await recorder.stop()
         assert {append.result().position for append in appends} == set(range(1, 701))
@@ -113,7 +108,7 @@ async def test_what_waits_when_it_stops_is_appended_and_nothing_after(database: 
 async def test_a_caller_that_left_neither_stops_the_others_nor_is_missed(
     database: Database,
 ) -> None:
-    async with recorders(database.service_url) as [recorder]:
+    async with recorders(database.service_url, writers=1) as [recorder]:
         appends = [recorder.append("s", [draft()]) for _ in range(3)]
         appends[1].cancel()
         assert (await appends[0], await appends[2])[1].position == 2
@@ -123,38 +118,22 @@ async def test_a_caller_that_left_neither_stops_the_others_nor_is_missed(
 async def test_what_rests_on_what_another_connection_read_conflicts_and_nothing_else(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with recorders(database.service_url) as [recorder]:
+    async with recorders(database.service_url, writers=1) as [recorder]:
         appends = [
             recorder.append("s", [draft()], read_by=read_by)
-            for read_by in (object(), recorder.connection, NO_CONNECTION, None, object())
+            for read_by in (object(), recorder.connection("s"), NO_CONNECTION, None, object())
         ]
-        connection = recorder._connection
+        writer = recorder._writer("s")
+        connection = writer._connection
 
         async def left_meanwhile() -> asyncpg.Connection:
             appends[-1].cancel()
             return await connection()
 
-        monkeypatch.setattr(recorder, "_connection", left_meanwhile)
+        monkeypatch.setattr(writer, "_connection", left_meanwhile)
         answers = await asyncio.gather(*appends[:-1], return_exceptions=True)
         assert [type(each) for each in answers] == [Conflict, Appended, Conflict, Appended]
         assert len(await events_of(database.service_url, "s")) == 2
-
-
-@in_a_loop
-async def test_processes_that_write_many_studies_at_once_never_lock_one_another_out(
-    database: Database,
-) -> None:
-    async def write(recorder: Recorder, seed: int) -> None:
-        dice = random.Random(seed)
-        for _ in range(25):
-            studies = [f"s-{n}" for n in dice.sample(range(12), 6)]  # in any order
-            await asyncio.gather(*(recorder.append(study, [draft()]) for study in studies))
-
-    async with recorders(database.service_url, 3) as three:
-        async with asyncio.timeout(60):
-            await asyncio.gather(*(write(three[n % 3], n) for n in range(12)))
-    found = [len(await events_of(database.service_url, f"s-{n}")) for n in range(12)]
-    assert sum(found) == 12 * 25 * 6
 
 
 @in_a_loop
@@ -164,7 +143,7 @@ async def test_heads_are_locked_in_the_order_of_their_index_wherever_they_stand(
     """So that none waits for another that waits for it: they were made in the opposite order."""
     names = [f"s-{n}" for n in range(1, 10)]
     owner = await asyncpg.connect(database.owner_url)
-    async with recorders(database.service_url) as [recorder]:
+    async with recorders(database.service_url, writers=1) as [recorder]:
         for study in reversed(names):
             await recorder.append(study, [draft()])
         async with owner.transaction():
@@ -180,7 +159,7 @@ async def test_heads_are_locked_in_the_order_of_their_index_wherever_they_stand(
 @in_a_loop
 async def test_a_batch_with_a_study_that_has_no_head_is_refused_whole(database: Database) -> None:
     """As when an older backup was put in place under a running service."""
-    async with recorders(database.service_url) as [recorder]:
+    async with recorders(database.service_url, writers=1) as [recorder]:
         await recorder.append("gone", [draft()])
         owner = await asyncpg.connect(database.owner_url)
         await owner.execute("truncate record.study_head, record.event, record.event_tag")
@@ -198,7 +177,7 @@ async def test_a_batch_with_a_study_that_has_no_head_is_refused_whole(database: 
 @in_a_loop
 async def test_a_refused_batch_leaves_no_gap(database: Database) -> None:
     """The head moves before the conditions are looked at, and back when one is not met."""
-    async with recorders(database.service_url) as [recorder]:
+    async with recorders(database.service_url, writers=1) as [recorder]:
         first = await recorder.append("s", [draft("Planned", "action:a")])
         command = uuid4()
         await recorder.append("s", [draft(command=command)])

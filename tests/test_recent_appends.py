@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from domain.vocabulary import tag_hash
 from service import recent_appends
 from service.append_rows import arguments
-from service.appends import Appended, Draft, Items, Request
+from service.appends import Appended, Conflict, Draft, Items, Request
 from service.recent_appends import RecentAppends
-from service.recorder import Conflict
 from tests.conftest import Database
 from tests.recording import as_owner, draft, events_of, in_a_loop, recorders
 

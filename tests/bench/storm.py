@@ -41,7 +41,7 @@ from domain.vocabulary import ResearchEvent
 from domain.withdrawal import ConsentWithdrawn
 from domain.workshops import WorkshopHeld
 from service import logs
-from service.recorder import Conflict
+from service.appends import Conflict
 from service.research_record import Answer, Crowded, Proposal, Recorded, ResearchRecord
 from tests.bench.stage import durable_server, record
 from tests.conftest import Database, store_of

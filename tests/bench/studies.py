@@ -1,9 +1,9 @@
 """Sixteen studies written at once against one: `python -m tests.bench.studies`.
 
 The same 64 callers append to one study, or are spread over sixteen, each under a condition as of
-the last append to that study; a million events stand in the record before. Once with the one writer
-of a process, once with two processes' worth. The rounds are short and many, so that a checkpoint
-falls on either side. A twentieth less is taken for noise.
+the last append to that study; a million events stand in the record before. Once by one process's
+worth of writers, once by two. The rounds are short and many, so that a checkpoint falls on either
+side. A twentieth less is taken for noise.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import argparse
 import uvloop
 
 from service.recorder import Recorder
+from service.serving import keep_what_is_loaded
 from tests.bench.append import event, new_tags
 from tests.bench.stage import STUDY, TYPE, compare, durable_server, rate, record
 from tests.conftest import Database
@@ -34,20 +35,22 @@ async def write(recorders: list[Recorder], seconds: float, studies: int) -> floa
 
 async def measure(database: Database, seconds: float) -> None:
     recorders = [Recorder(database.service_url) for _ in range(2)]
-    for recorder in recorders:
+    by_one_writer = Recorder(database.service_url, writers=1)
+    for recorder in (*recorders, by_one_writer):
         await recorder.start()
-    for writers in (1, 2):
-        await write(recorders[:writers], 0.5, 16)
+    for processes in (1, 2):
+        await write(recorders[:processes], 0.5, 16)
         rounds = [
             {
-                "16 studies": await write(recorders[:writers], seconds, 16),
-                "one study": await write(recorders[:writers], seconds, 1),
+                "16 studies": await write(recorders[:processes], seconds, 16),
+                "one study": await write(recorders[:processes], seconds, 1),
+                "16 studies, one writer": await write([by_one_writer], seconds, 16),
             }
             for _ in range(ROUNDS)
         ]
-        title = f"{CALLERS} callers of {writers} recorder{'s' * (writers - 1)}"
+        title = f"{CALLERS} callers of {processes} recorder{'s' * (processes - 1)}"
         compare(title, rounds, "16 studies", {"one study": 0.95})
-    for recorder in recorders:
+    for recorder in (*recorders, by_one_writer):
         await recorder.stop()
 
 
@@ -55,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each side in each round")
     asked = parser.parse_args()
+    keep_what_is_loaded()  # as the service does
     with durable_server() as server, record(server) as database:
         uvloop.run(measure(database, asked.seconds))
 
