@@ -36,6 +36,7 @@ where e.study = $1 and e.position = any (array(
                 where o.hash = other and o.position = d.position limit 1
             ) is null
         ))
+        offset 0  -- so that no plan, of a small record, reads all tags instead
     ) found
 ))
 union all

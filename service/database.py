@@ -5,11 +5,12 @@ from typing import Any
 
 import asyncpg
 
-# A plan is made once and kept: one made while tables were small must not scan them once they are
-# large.
+# A plan is made once and kept: one made while tables were small must not scan them, nor sort what
+# the index has in order, once they are large.
 ALWAYS_BY_INDEX = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
     "jit": "off",  # before PostgreSQL 18 a switched-off plan looks dear enough to be compiled

@@ -35,11 +35,17 @@ NAMES = "names"  # whose key makes the blind index of a study's names: the study
 REFERENCE = re.compile(r"(\d+)/([a-z_]+)(?:/([a-z_]+))?")  # the last: a field of a correction
 
 SEALED = """
-select p.position, p.path, p.subjects, p.blob, e.event_id
+select found.*
 from unnest($2::bigint[], $3::text[]) as asked (position, path)
-join record.sealed_part p
-    on p.study = $1 and p.position = asked.position and p.path = asked.path
-join record.event e on e.study = $1 and e.position = asked.position
+cross join lateral (
+    select p.position, p.path, p.subjects, p.blob, (
+        select e.event_id from record.event e
+        where e.study = $1 and e.position = asked.position limit 1
+    )
+    from record.sealed_part p
+    where p.study = $1 and p.position = asked.position and p.path = asked.path
+    offset 0  -- so that no plan, of a small record, reads all parts instead
+) found
 """
 NAMED = """
 select position from record.sealed_word where study = $1 and word = any ($2)

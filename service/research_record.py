@@ -24,9 +24,10 @@ from domain.erasure import EraseSubject
 from domain.membership import Duty, RoleHeld
 from domain.vocabulary import ERASED, Heard, ResearchEvent
 from service.appends import Conflict, Draft, Repeated
-from service.database import open_pool
+from service.database import ALWAYS_BY_INDEX, open_pool
 from service.drafts import Decided, draft, names_too_much
 from service.erasing import CannotErase, Erasures
+from service.hearing import Hearing
 from service.personal_texts import PersonalTexts
 from service.recorder import Recorder
 from service.remembered_boundaries import Boundary, RememberedBoundaries, heard_of, item_of
@@ -87,7 +88,7 @@ class ResearchRecord:
         """Raises `KeysUnusable`, and `StillHasKey` if somebody who was erased has a key again."""
         async with AsyncExitStack() as stack:
             url = self.store.service_url
-            self.pool = await open_pool(url, 8, plan_cache_mode="force_generic_plan")
+            self.pool = await open_pool(url, 8, **ALWAYS_BY_INDEX)
             stack.push_async_callback(self.pool.close)
             held = await stack.enter_async_context(subject_keys(self.store.settings))
             self.texts = PersonalTexts(self.store.settings.name, held, self.pool)
@@ -326,12 +327,14 @@ def _decide(
     commands: dict[int, Command[Any]], boundary: Boundary
 ) -> tuple[dict[int, Refused], dict[int, list[Decided]]]:
     """Which are refused, and what the others decide: as many of them as can be told by now."""
-    heard, head = [*boundary.heard], boundary.head
+    alone = len(commands) == 1  # so all of the boundary is its own
+    hearing, head = Hearing(() if alone else boundary.heard), boundary.head
     refused: dict[int, Refused] = {}
     decided: dict[int, list[Decided]] = {}
     count = 0
     for n, command in commands.items():
-        for each in heard:
+        own = boundary.heard if alone else hearing.of(command.consistency_boundary())
+        for each in own:
             command.hear(each)
         refusal: Refused | None = None
         cited: list[int | None] = []
@@ -355,7 +358,7 @@ def _decide(
         decided[n] = made
         for each_made in made:
             count += 1
-            heard.append(
+            hearing.add(
                 Heard(
                     position=head + count,
                     occurred_at=command.occasion.occurred_at,

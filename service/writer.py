@@ -26,10 +26,6 @@ BATCH = 512  # requests taken into one transaction at most
 WORTH_HALVING = 32  # requests; of fewer, two transactions cost more than one that all wait for
 NO_CONNECTION = object()
 
-# record.append locks the heads of several studies by one statement: by any other scan than one of
-# their index, two writers could wait for one another.
-ALWAYS_IN_ORDER = ALWAYS_BY_INDEX | {"enable_bitmapscan": "off"}
-
 APPEND = """select heads, recorded, moved, conflicts, repeats
     from record.append($1, $2, $3, $4, $5, $6, $7, $8)"""
 
@@ -206,7 +202,9 @@ class Writer:
 
     async def _connect(self) -> asyncpg.Connection:
         async with asyncio.timeout(self._unavailable_after):
-            return await connect(self._url, **ALWAYS_IN_ORDER)
+            # record.append locks the heads of several studies by one statement: by any other scan
+            # than one of their index, two writers could wait for one another.
+            return await connect(self._url, **ALWAYS_BY_INDEX)
 
     def _forget_connection(self) -> None:
         self._known.clear()  # what comes back may be an older backup

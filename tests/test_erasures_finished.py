@@ -43,15 +43,15 @@ import asyncio, os, signal, sys
 from uuid import UUID
 import asyncpg
 from service import logs
-from service.recorder import Recorder
 from service.research_record import ResearchRecord
 from service.sealing.keys_in_a_file import KeysInAFile
+from service.writer import Writer
 from tests.conftest import store_of
 from tests.erased_study import erasure
 
 STEPS = [
     (KeysInAFile, "begin_erasure"), (KeysInAFile, "destroy"), (KeysInAFile, "take_back"),
-    (Recorder, "_send"), (asyncpg.Connection, "execute"),
+    (Writer, "_send"), (asyncpg.Connection, "execute"),
 ]
 steps = []
 

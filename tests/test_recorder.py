@@ -3,19 +3,15 @@
 import asyncio
 import random
 from collections.abc import Sequence
-from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from service import recent_appends
-from service.append_rows import arguments
-from service.appends import Appended, Conflict, Items, RecordUnavailable, Request
+from service.appends import Appended, Conflict, Items, RecordUnavailable
 from service.personal_texts import Part
-from service.recent_appends import RecentAppends
 from service.recorder import Recorder
 from service.sealing.leaves import commitment, leaf
-from service.writer import APPEND
 from tests.conftest import Database
 from tests.recording import (
     EVERYTHING,
@@ -28,8 +24,6 @@ from tests.recording import (
 
 TAGS = ["cycle:1", "cycle:2", "action:a", "action:b", "participant:p", "participant:q"]
 TYPES = ["Planned", "Started", "Reflected"]
-INDEXES = ["record.event_pkey", "record.event_command", "record.event_tag_by_hash"]
-SEEN = "select pg_stat_get_xact_tuples_returned($1::text::regclass)"
 
 
 @in_a_loop
@@ -243,34 +237,6 @@ async def test_a_server_that_says_nothing_is_left_after_the_bound(database: Data
                     await unanswered
         assert isinstance(await recorder.append("s", [draft()]), Appended)
     await owner.close()
-
-
-@pytest.mark.parametrize("of_command", [False, True], ids=["of no command", "of a command"])
-@in_a_loop
-async def test_what_it_asks_for_is_found_by_its_own_index_though_the_record_was_small_before(
-    database: Database, of_command: bool
-) -> None:
-    """Plans are made once and kept: the first one, of an empty record, must do for a large one."""
-    dice = random.Random(3)
-    items: Items = [(["Planned"], ["action:new"]), (["Nothing"], []), ([], ["action:new", TAGS[0]])]
-    async with recorders(database.service_url) as [recorder]:
-        db = recorder.connection("oracle")
-        assert isinstance(db, asyncpg.Connection)
-
-        async def rows_seen() -> list[int]:
-            """In the event table's indexes and the tags' index, by one append."""
-            answer = asyncio.get_running_loop().create_future()
-            event = draft("Planned", "action:new", command=uuid4() if of_command else None)
-            batch = [Request("oracle", [event], items, [0, 0, 0], answer)]
-            async with db.transaction():
-                await db.fetch(APPEND, *arguments(batch, ["oracle"], RecentAppends())[0])
-                return [await db.fetchval(SEEN, each) for each in INDEXES]
-
-        await fill(recorder, dice, 1)
-        await rows_seen()
-        for _ in range(4):
-            await fill(recorder, dice, 500)
-        assert max(await rows_seen()) <= 8
 
 
 async def fill(recorder: Recorder, dice: random.Random, number: int) -> None:

@@ -2,7 +2,7 @@
 
 -- The heads of all studies of an append are moved by one statement, of which a batch of eight studies
 -- spares some 30 microseconds. It takes their locks in the order of the index, since no other
--- scan is left to it: see `ALWAYS_IN_ORDER` in service/recorder.py.
+-- scan is left to it: see `ALWAYS_BY_INDEX` in service/database.py.
 drop function record.append;
 
 -- Appends what waits in one writer, for any number of studies, all or nothing, in one round trip.

@@ -9,7 +9,7 @@ import httpx
 from asyncpg import Pool
 
 from service.bell import Bell
-from service.database import open_pool
+from service.database import ALWAYS_BY_INDEX, open_pool
 from service.sealing.asking_witnesses import Witness
 from service.sealing.cosignatures import Cosignatures
 from service.sealing.log_keys import LogKeys
@@ -62,13 +62,13 @@ async def sealing(store: Store, bell: Bell, origin: Callable[[str], str]) -> Asy
     """
     settings = store.settings
     async with AsyncExitStack() as stack:
-        pool = await open_pool(store.service_url, SEALING, plan_cache_mode="force_generic_plan")
+        pool = await open_pool(store.service_url, SEALING, **ALWAYS_BY_INDEX)
         stack.push_async_callback(pool.close)
         if not settings.seal:
             yield Seal(pool, origin)
             return
         keys = LogKeys(settings.home / "keys")
-        sealers = await open_pool(store.service_url, SEALING, plan_cache_mode="force_generic_plan")
+        sealers = await open_pool(store.service_url, SEALING, **ALWAYS_BY_INDEX)
         stack.push_async_callback(sealers.close)
         http = await stack.enter_async_context(httpx.AsyncClient())
         witnesses = [

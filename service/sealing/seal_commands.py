@@ -11,7 +11,7 @@ from cyclopts import App, Parameter
 from rich.box import SIMPLE
 from rich.table import Table
 
-from service.database import connect, open_pool
+from service.database import ALWAYS_BY_INDEX, connect, open_pool
 from service.sealing.asking_witnesses import UNFIT
 from service.sealing.checkpoints import require_head
 from service.sealing.cosignatures import KEEP
@@ -100,7 +100,7 @@ def check(study: str) -> None:
         head = LogKeys(folder).last_signed(origin) if known else NOTHING
         if not head.size:
             raise Failure(f"Nothing of a study {study} was sealed with the keys in {folder}.")
-        pool = await open_pool(store.service_url, 1, plan_cache_mode="force_generic_plan")
+        pool = await open_pool(store.service_url, 1, **ALWAYS_BY_INDEX)
         faults = 0
         try:
             with progress(f"{study}: events re-read") as report:
