@@ -94,8 +94,8 @@ class ResearchRecord:
             self.texts = PersonalTexts(self.store.settings.name, held, self.pool)
             self._erasures = Erasures(self.store.eraser_url, held, self.pool)
             await self._erasures.finish()
+            stack.push_async_callback(self.recorder.stop)  # also of one that started in part
             await self.recorder.start()
-            stack.push_async_callback(self.recorder.stop)
             self._open = stack.pop_all()
         return self
 

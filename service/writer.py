@@ -47,6 +47,7 @@ class Writer:
         self._recent = RecentAppends()
         self._stopping = False
         self._db: asyncpg.Connection | None = None
+        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         self._db = await self._connect()
@@ -56,7 +57,8 @@ class Writer:
         """Append what still waits, then let go of the database."""
         self._stopping = True
         self._something_waits.set()
-        await self._task
+        if self._task is not None:
+            await self._task
         if self._db is not None:
             await self._db.close()
 

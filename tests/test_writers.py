@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 
@@ -11,7 +13,7 @@ from service.writer import WORTH_HALVING
 from tests.conftest import Database
 from tests.recording import draft, events_of, in_a_loop, recorders, somebody_waits
 
-HELD = "select from record.study_head where study = $1 for update"
+HOLD = "select from record.study_head where study = $1 for update"
 END = "select pg_terminate_backend($1, 5000)"
 
 
@@ -19,17 +21,14 @@ END = "select pg_terminate_backend($1, 5000)"
 async def test_a_study_that_somebody_holds_keeps_only_its_own_writer_waiting(
     database: Database,
 ) -> None:
-    owner = await asyncpg.connect(database.owner_url)
     async with recorders(database.service_url) as [recorder]:
         await two_studies(recorder)
-        async with owner.transaction():
-            await owner.execute(HELD, "a")
-            held = recorder.append("a", [draft()])
+        async with held(database, "a") as owner:
+            waiting = recorder.append("a", [draft()])
             await somebody_waits(owner)
             assert (await recorder.append("b", [draft()])).position == 2
-            assert not held.done()
-        assert (await held).position == 2
-    await owner.close()
+            assert not waiting.done()
+        assert (await waiting).position == 2
 
 
 @in_a_loop
@@ -37,19 +36,16 @@ async def test_what_waits_is_written_whole_while_another_writer_keeps_postgresql
     database: Database,
 ) -> None:
     """There is no need of halves then: something is written while the answered go on."""
-    owner = await asyncpg.connect(database.owner_url)
     async with recorders(database.service_url) as [recorder]:
         await two_studies(recorder)
         for by_the_other, transactions in ((WORTH_HALVING, 1), (WORTH_HALVING // 2 - 1, 2)):
-            async with owner.transaction():
-                await owner.execute(HELD, "a")
-                held = [recorder.append("a", [draft()]) for _ in range(by_the_other)]
+            async with held(database, "a") as owner:
+                waiting = [recorder.append("a", [draft()]) for _ in range(by_the_other)]
                 await somebody_waits(owner)
                 appends = [recorder.append("b", [draft()]) for _ in range(WORTH_HALVING)]
                 answers = await asyncio.gather(*appends)
             assert len({answer.recorded_at for answer in answers}) == transactions
-            await asyncio.gather(*held)
-    await owner.close()
+            await asyncio.gather(*waiting)
 
 
 @in_a_loop
@@ -99,3 +95,13 @@ async def two_studies(recorder: Recorder) -> None:
     """Each has an event, and a writer of its own."""
     for study in "ab":
         await recorder.append(study, [draft()])
+
+
+@asynccontextmanager
+async def held(database: Database, study: str) -> AsyncIterator[asyncpg.Connection]:
+    """A study that somebody holds for so long, and who."""
+    owner = await asyncpg.connect(database.owner_url)
+    async with owner.transaction():
+        await owner.execute(HOLD, study)
+        yield owner
+    await owner.close()
