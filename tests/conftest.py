@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+from hypothesis import settings
 
 from service.embedded_postgres import embedded_postgres
 from service.migrate_schema import (
@@ -25,6 +26,9 @@ from service.migrate_schema import (
 )
 from service.settings import Settings
 from service.store import Store
+
+settings.register_profile("parcycle", deadline=None, database=None)  # nothing is left behind
+settings.load_profile("parcycle")
 
 RUN_HOME = "PARCYCLE_TEST_RUN_HOME"  # set by the process the run began in; its workers inherit it
 TEMPLATE_LOCK = 0x5041525F74657374  # "PAR_test"

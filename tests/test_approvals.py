@@ -379,7 +379,7 @@ def test_what_is_approved_is_so_at_any_moment_as_known_at_any_other(database: Da
     with asyncio.Runner() as runner:
         db = runner.run(open_register())
 
-        @settings(deadline=None, database=None, max_examples=200)
+        @settings(max_examples=200)
         @given(st.lists(decisions, min_size=3, max_size=12))
         def whatever_was_decided(decided: list[Decided]) -> None:
             runner.run(compare(decided))

@@ -303,7 +303,7 @@ def test_the_audit_of_two_times_is_that_of_a_shorter_record(database: Database) 
     with asyncio.Runner() as runner:
         owner, db = runner.run(connections())
 
-        @settings(deadline=None, database=None, max_examples=40)
+        @settings(max_examples=40)
         @given(tellings, st.lists(st.integers(1, 9), min_size=1, max_size=3), days, days)
         def whatever_happens(told: list[Told], sizes: list[int], at: int, known: int) -> None:
             moments = (FIRST + timedelta(days=each, hours=1) for each in (at, known))

@@ -218,7 +218,7 @@ def test_a_permission_stands_as_it_did_at_any_moment_as_known_at_any_other(
     with asyncio.Runner() as runner:
         db = runner.run(open_register())
 
-        @settings(deadline=None, database=None, max_examples=250)
+        @settings(max_examples=250)
         @given(st.lists(tellings, min_size=4, max_size=14))
         def whatever_was_told(tellings: list[Told]) -> None:
             runner.run(compare(tellings))

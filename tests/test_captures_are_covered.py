@@ -406,7 +406,7 @@ def capture(record: story.Story, step: Step, number: int) -> Decided:
     return Decided(step, False, (known, len(record.told)))
 
 
-@settings(deadline=None, database=None, max_examples=250)
+@settings(max_examples=250)
 @given(histories)
 def test_a_capture_is_on_record_exactly_if_consent_and_approval_covered_it(
     steps: list[Step],

@@ -240,7 +240,7 @@ def as_command(attempt: Attempt, number: int) -> tuple[type[Command[Any]], Resea
             )
 
 
-@settings(deadline=None, database=None, max_examples=200)  # nothing is left behind
+@settings(max_examples=200)
 @given(st.lists(st.one_of(facts, attempts, attempts), min_size=10, max_size=30))
 def test_a_capture_is_recorded_exactly_when_it_may_be(steps: list[Fact | Attempt]) -> None:
     record = story.given(*[ParticipantEnrolled(participant=person) for person in PEOPLE])

@@ -63,7 +63,7 @@ def shown(drawn: Picture, permission: Permission, at: datetime, until: datetime)
     return "not_asked"
 
 
-@settings(deadline=None, database=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(tellings, min_size=1, max_size=12), st.sampled_from(PEOPLE))
 def test_the_picture_shows_what_stood_at_any_moment(told: list[Told], who: str) -> None:
     history = [(n, RECORDED, each) for n, each in enumerate(told, 2)]

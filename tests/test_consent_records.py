@@ -226,7 +226,7 @@ def test_each_term_used_is_in_the_mapping_and_the_mapping_names_no_other() -> No
     assert named - vocabulary() == set()
 
 
-@settings(deadline=None, max_examples=25)  # SHACL in Python takes its time
+@settings(max_examples=25)  # SHACL in Python takes its time
 @over(histories, st.sampled_from([CONTROLLER, Controller()]))
 def test_any_history_is_a_whole_record(
     history: list[tuple[int, ResearchEvent]], controller: Controller

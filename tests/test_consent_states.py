@@ -10,7 +10,6 @@ from random import Random
 
 import pytest
 from hypothesis import given as whenever
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from domain.capacity import ConsultedAs
@@ -342,7 +341,6 @@ turns_taken = st.lists(st.tuples(days, acts, dates, dates), max_size=12).map(
 )
 
 
-@settings(deadline=None, database=None)
 @whenever(turns_taken, days, st.randoms(use_true_random=False))
 def test_rows_in_any_order_give_the_same_and_what_comes_later_changes_nothing(
     taken: list[Turn], at: datetime, random: Random

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from fhir.resources.bundle import Bundle
 from hypothesis import given as over
-from hypothesis import settings
 from msgspec import structs
 
 from domain.consent import Capacity, ConsultedAs
@@ -299,7 +298,6 @@ def test_a_late_entry_is_unknown_until_it_is_recorded() -> None:
         assert check(fhir_consents(seen))[0]["status"] == status
 
 
-@settings(deadline=None)
 @over(histories)
 def test_any_history_is_valid_and_permits_exactly_what_is_given(
     history: list[tuple[int, ResearchEvent]],

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.sealing.merkle_tree import (
@@ -33,7 +33,6 @@ from tests.published_trees import (
 
 BYTES = [bytes([n]) for n in range(130)]  # the leaves of the published rolling digests
 
-unhurried = settings(deadline=None, database=None)  # nothing is left behind
 
 trees = st.lists(st.binary(max_size=8), min_size=1, max_size=40)
 
@@ -109,7 +108,6 @@ def test_the_published_digest_of_all_consistency_proofs_of_them() -> None:
     ) == "10fa99b37bf9bf9ffa26b412fbd98bd75363256d0b75d61bc4538b9c9c5a0a74"  # fmt: skip
 
 
-@unhurried
 @given(trees, st.data())
 def test_a_leaf_of_any_tree_is_proven_as_the_rfc_defines_it(
     leaves: list[bytes], data: st.DataObject
@@ -120,7 +118,6 @@ def test_a_leaf_of_any_tree_is_proven_as_the_rfc_defines_it(
     require_included(leaf_hash(leaves[index]), index, len(leaves), proof, defined_root(leaves))
 
 
-@unhurried
 @given(trees, st.data())
 def test_a_tree_extends_each_earlier_one_as_the_rfc_defines_it(
     leaves: list[bytes], data: st.DataObject
@@ -132,7 +129,6 @@ def test_a_tree_extends_each_earlier_one_as_the_rfc_defines_it(
     require_consistent(old, before, len(leaves), now, proof)
 
 
-@unhurried
 @given(trees, st.data())
 def test_a_tree_grows_from_its_right_edge_alone(leaves: list[bytes], data: st.DataObject) -> None:
     known = data.draw(st.integers(0, len(leaves)))
@@ -145,7 +141,6 @@ def test_a_tree_grows_from_its_right_edge_alone(leaves: list[bytes], data: st.Da
     assert len(edge.hashes) == len(leaves).bit_count()
 
 
-@unhurried
 @given(st.lists(st.binary(min_size=1, max_size=8), min_size=2, max_size=24), st.data())
 def test_an_altered_inclusion_is_refused(leaves: list[bytes], data: st.DataObject) -> None:
     size = len(leaves)
@@ -173,7 +168,6 @@ def test_an_altered_inclusion_is_refused(leaves: list[bytes], data: st.DataObjec
             require_included(hash_, elsewhere, size, proof, root)
 
 
-@unhurried
 @given(st.lists(st.binary(min_size=1, max_size=8), min_size=2, max_size=24), st.data())
 def test_an_altered_consistency_is_refused(leaves: list[bytes], data: st.DataObject) -> None:
     size = len(leaves)
@@ -199,7 +193,6 @@ def test_an_altered_consistency_is_refused(leaves: list[bytes], data: st.DataObj
             require_consistent(*wrong)
 
 
-@unhurried
 @given(trees, st.data())
 def test_a_history_that_was_rewritten_has_no_proof(
     leaves: list[bytes], data: st.DataObject
@@ -231,7 +224,6 @@ def test_every_tree_extends_the_empty_one_and_itself_and_nothing_else_does_witho
             require_consistent(*wrong)
 
 
-@unhurried
 @given(st.integers(1, 2**63 - 1), st.data())
 def test_a_proof_is_short_and_of_few_subtrees_at_any_size(size: int, data: st.DataObject) -> None:
     index = data.draw(st.integers(0, size - 1))

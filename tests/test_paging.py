@@ -91,7 +91,7 @@ def test_pages_walked_from_either_end_are_the_whole_list(database: Database) -> 
             whole = await fetch(Window(first=100))
             assert await db.fetchval(whole.count[0], *whole.count[1]) == len(expected)
 
-        @settings(max_examples=100, deadline=None)
+        @settings(max_examples=100)
         @given(positions, st.integers(1, 6), st.booleans(), st.sampled_from(["glad", None]))
         def walked(places: list[int], size: int, newest_first: bool, mood: str | None) -> None:
             runner.run(walk(places, size, newest_first, mood))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from service.sealing.checkpoints import (
@@ -58,7 +58,6 @@ CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=
 — witness.example.com/w1 jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==
 """  # noqa: E501
 
-unhurried = settings(deadline=None, database=None)  # nothing is left behind
 
 ORIGIN = "record.example.org/parcycle/maize"
 
@@ -116,7 +115,6 @@ def test_a_cosignature_is_over_the_time_and_the_checkpoint() -> None:
     assert line.signature[:8] == (1_679_315_147).to_bytes(8, "big")
 
 
-@unhurried
 @given(names, st.sampled_from(KeyKind), st.integers(0, 255))
 def test_a_key_is_read_as_it_is_written(name: str, kind: KeyKind, seed: int) -> None:
     verifier = key(name, kind, seed).verifier
@@ -209,7 +207,6 @@ def test_one_key_counts_once_however_often_it_signed() -> None:
     assert [each.at for each in verified(note, KEYS)] == [1_790_000_000]
 
 
-@unhurried
 @given(st.integers(0, 8 * len(str(NOTE).encode()) - 1))
 def test_no_bit_of_a_checkpoint_can_be_altered(bit: int) -> None:
     """What is left to an attacker is to take a cosignature away, which the head then shows."""
@@ -277,7 +274,6 @@ def test_a_checkpoint_keeps_extension_lines() -> None:
     assert Checkpoint.parse(extended.text) == extended
 
 
-@unhurried
 @given(
     st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1),
     st.integers(0, 2**63 - 1),
@@ -314,7 +310,6 @@ def test_a_golden_receipt() -> None:
     assert "\n".join(lines[7:]) == str(NOTE)
 
 
-@unhurried
 @given(st.integers(0, 8 * len(str(receipt(5)).encode()) - 1))
 def test_no_bit_of_a_receipt_can_be_altered(bit: int) -> None:
     raw = bytearray(str(receipt(5)).encode())

@@ -127,7 +127,7 @@ def points(path: str) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in found]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 300), st.integers(0, 10_000))
 @example(6, 0)  # two side by side in the last turn
 def test_any_number_of_cycles_stays_within_the_ring_and_within_reason(
@@ -149,7 +149,7 @@ def test_any_number_of_cycles_stays_within_the_ring_and_within_reason(
     assert all(names + [each.name for each in drawn.letters])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 120), st.integers(0, 10_000))
 def test_a_cycle_is_further_out_than_everything_it_follows_from(cycles: int, seed: int) -> None:
     told, _ = some_study(cycles, seed)

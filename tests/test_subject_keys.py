@@ -144,7 +144,7 @@ acts = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(history=st.lists(acts, max_size=12))
 def test_whatever_is_done_the_store_is_as_a_simple_model_says(
     place: Place, history: Sequence[tuple[str, str]]

@@ -35,7 +35,6 @@ LEAVES = [b"%d" % n for n in range(70_000)]  # the tree of the specification's e
 HASHES = [leaf_hash(leaf) for leaf in LEAVES]
 TILES = extended({}, 0, HASHES)
 
-unhurried = settings(deadline=None, database=None)  # nothing is left behind
 
 sizes = st.integers(0, 70_000) | st.integers(0, 273).map(lambda full: full * 256)
 
@@ -63,7 +62,6 @@ def test_the_published_paths(path: str, named: Tile | EntryBundle) -> None:
     assert named_by(path) == named
 
 
-@unhurried
 @given(st.integers(0, 63) | st.none(), st.integers(0, 2**55), st.integers(1, 256))
 def test_each_tile_has_one_path(level: int | None, number: int, width: int) -> None:
     named = EntryBundle(number, width) if level is None else Tile(level, number, width)
@@ -108,7 +106,6 @@ def test_the_tiles_of_a_tree_have_the_hashes_that_the_specification_defines() ->
             assert hash_ == root_of(HASHES[start : start + width])
 
 
-@unhurried
 @given(sizes, sizes)
 def test_what_changes_from_one_size_to_another_is_what_the_one_has_and_the_other_has_not(
     one: int, other: int
@@ -121,7 +118,7 @@ def test_what_changes_from_one_size_to_another_is_what_the_one_has_and_the_other
     assert not any(exists(tile, old) for tile in changed)
 
 
-@settings(unhurried, max_examples=25)
+@settings(max_examples=25)
 @given(sizes, sizes)
 def test_a_tree_is_extended_from_the_partial_tiles_of_its_edge_alone(one: int, other: int) -> None:
     old, size = sorted((one, other))
@@ -141,7 +138,7 @@ def test_a_tile_that_grew_meanwhile_still_extends_the_smaller_tree() -> None:
     assert grown[0, 273] == TILES[0, 273][: (69_950 - 273 * 256) * 32]
 
 
-@settings(unhurried, max_examples=25)
+@settings(max_examples=25)
 @given(st.integers(1, 70_000), st.data())
 def test_roots_and_proofs_are_read_from_the_few_tiles_they_need(
     size: int, data: st.DataObject
@@ -156,7 +153,6 @@ def test_roots_and_proofs_are_read_from_the_few_tiles_they_need(
         ]
 
 
-@unhurried
 @given(st.lists(st.binary(max_size=300), max_size=10))
 def test_a_bundle_gives_back_its_leaves(leaves: list[bytes]) -> None:
     assert leaves_in(bundle(leaves)) == leaves

@@ -282,7 +282,7 @@ def test_both_answers_are_the_same_whatever_happens_and_whenever_it_is_recorded(
         registers_there = two_registers(database)
         owner, db = runner.run(registers_there.__aenter__())
 
-        @settings(deadline=None, database=None, max_examples=150)
+        @settings(max_examples=150)
         @given(happenings)
         def whatever_happens(happened: list[tuple[int, int]]) -> None:
             first = moment("2026-02-01")

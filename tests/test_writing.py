@@ -61,7 +61,7 @@ def test_gathered_writes_do_what_the_statements_do_one_by_one(database: Database
             await write.flush(db)
             assert await rows(db) == expected
 
-        @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+        @settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
         @given(written)
         def compared(statements: Written) -> None:
             runner.run(compare(statements))
