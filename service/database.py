@@ -36,6 +36,12 @@ async def connect(url: str, **settings: str) -> asyncpg.Connection:
     return await asyncpg.connect(url, server_settings={"timezone": "UTC"} | settings)
 
 
+async def connect_by_index(url: str, within: float) -> asyncpg.Connection:
+    """A connection whose plans go by an index, in its order; made within so many seconds."""
+    async with asyncio.timeout(within):
+        return await connect(url, **ALWAYS_BY_INDEX)
+
+
 async def open_pool(url: str, size: int, **settings: str) -> asyncpg.Pool:
     """A pool of at most so many connections, each with these server settings."""
     return await asyncpg.create_pool(

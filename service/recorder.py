@@ -13,7 +13,7 @@ import asyncpg
 
 from service.appends import Appended, Draft, Items, RecordUnavailable, Request, asks_for
 from service.boundary_reads import sought
-from service.database import ALWAYS_BY_INDEX, UNREACHABLE, ask, connect
+from service.database import UNREACHABLE, ask, connect_by_index
 from service.writer import Writer
 
 UNAVAILABLE_AFTER = 30.0  # seconds without a database before an append is given up
@@ -41,7 +41,7 @@ class Recorder:
         self._idle: list[asyncpg.Connection] = []  # readers; asyncpg's pool costs a third of a read
 
     async def start(self) -> None:
-        self._idle.append(await connect(self._url, **ALWAYS_BY_INDEX))
+        self._idle.append(await connect_by_index(self._url, self._unavailable_after))
         for writer in self._writers:
             await writer.start()
 
@@ -127,7 +127,7 @@ class Recorder:
         async with self._reading:
             db = self._idle.pop() if self._idle else None
             if db is None or db.is_closed():
-                db = await self._connect()
+                db = await connect_by_index(self._url, self._unavailable_after)
             try:
                 rows = await ask(db, self._unavailable_after, sql, *args)
             except BaseException:  # also of a caller that left: its query may still be running
@@ -135,10 +135,6 @@ class Recorder:
                 raise
             self._idle.append(db)
             return rows
-
-    async def _connect(self) -> asyncpg.Connection:
-        async with asyncio.timeout(self._unavailable_after):
-            return await connect(self._url, **ALWAYS_BY_INDEX)
 
     def _writer(self, study: str) -> Writer:
         """Its own since the first append to it; until then the one whose turn it would be."""

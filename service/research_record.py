@@ -208,12 +208,13 @@ class ResearchRecord:
     async def _attempt(self, study: str, proposals: dict[int, Proposal]) -> dict[int, Answer]:
         """Decide, and append. Raises `Conflict` or `Repeated`: nothing was done."""
         commands = _commands(proposals)
-        boundary = [(c, s) for c in commands.values() for s in c.consistency_boundary()]
+        asked = {n: command.consistency_boundary() for n, command in commands.items()}
+        boundary = [(commands[n], selector) for n, own in asked.items() for selector in own]
         items = list(dict.fromkeys(item_of(s) for _, s in boundary))  # many ask for the same
         alone = len(commands) == 1  # of many, one that is refused would have them decided twice
         async with self._in_turn({(study, *s.tags) for c, s in boundary if c.EVENT in s.types}):
             if alone and (remembered := self._boundaries.recall(study, items)):
-                refused, decided = _decide(commands, remembered)
+                refused, decided = _decide(commands, asked, remembered)
                 if not refused:  # nobody is, without a look at the record
                     try:
                         return await self._append(study, decided, remembered)
@@ -221,7 +222,7 @@ class ResearchRecord:
                         pass  # more stands on record than is remembered
                 commands = _commands(proposals)
             looked = await self._boundaries.look(study, items, remember=alone)
-            refused, decided = _decide(commands, looked)
+            refused, decided = _decide(commands, asked, looked)
             answers: dict[int, Answer] = {**refused}
             if refused:  # unless it is only that the command has been recorded before
                 answers |= await self._first_answers(study, {n: proposals[n] for n in refused})
@@ -324,7 +325,7 @@ def _commands(proposals: dict[int, Proposal]) -> dict[int, Command[Any]]:
 
 
 def _decide(
-    commands: dict[int, Command[Any]], boundary: Boundary
+    commands: dict[int, Command[Any]], asked: dict[int, list[Selector]], boundary: Boundary
 ) -> tuple[dict[int, Refused], dict[int, list[Decided]]]:
     """Which are refused, and what the others decide: as many of them as can be told by now."""
     alone = len(commands) == 1  # so all of the boundary is its own
@@ -333,7 +334,7 @@ def _decide(
     decided: dict[int, list[Decided]] = {}
     count = 0
     for n, command in commands.items():
-        own = boundary.heard if alone else hearing.of(command.consistency_boundary())
+        own = boundary.heard if alone else hearing.of(asked[n])
         for each in own:
             command.hear(each)
         refusal: Refused | None = None

@@ -17,7 +17,7 @@ import structlog
 
 from service.append_rows import arguments
 from service.appends import Appended, Conflict, RecordUnavailable, Repeated, Request
-from service.database import ALWAYS_BY_INDEX, UNREACHABLE, ask, connect
+from service.database import UNREACHABLE, ask, connect_by_index
 from service.recent_appends import RecentAppends
 
 log = structlog.get_logger(__name__)
@@ -80,13 +80,16 @@ class Writer:
                 self._something_waits.clear()
             await self._settle(batch)
 
+    def _number_waiting(self) -> int:
+        return sum(map(len, self._waiting.values()))
+
     def _alone(self, many: int) -> bool:
         """Whether PostgreSQL would idle while the callers of so many requests go on."""
         return 2 * sum(each._writing for each in self._writers if each is not self) < many
 
     def _take(self) -> list[Request]:
         """What waits, but for what could meet an event of this very batch: that is for the next."""
-        many = sum(map(len, self._waiting.values())) + self._answering
+        many = self._number_waiting() + self._answering
         halved = many >= WORTH_HALVING and self._alone(many)
         most = min(BATCH, (many + 1) // 2 if halved else many)
         batch: list[Request] = []
@@ -171,8 +174,7 @@ class Writer:
         if not moved and not conflicts and not repeats:
             for study, count, before in zip(studies, args[1], row["heads"], strict=True):
                 self._recent.confirm(study, before, before + count)
-            waiting = sum(map(len, self._waiting.values()))
-            if waiting and self._alone(waiting + len(batch)):
+            if self._waiting and self._alone(self._number_waiting() + len(batch)):
                 self._answering += len(batch)  # while PostgreSQL writes what waits
                 soon(self._answer, batch, lasts, row)
             else:
@@ -203,10 +205,9 @@ class Writer:
         return self._db
 
     async def _connect(self) -> asyncpg.Connection:
-        async with asyncio.timeout(self._unavailable_after):
-            # record.append locks the heads of several studies by one statement: by any other scan
-            # than one of their index, two writers could wait for one another.
-            return await connect(self._url, **ALWAYS_BY_INDEX)
+        # record.append locks the heads of several studies by one statement: by any other scan than
+        # one of their index, two writers could wait for one another.
+        return await connect_by_index(self._url, self._unavailable_after)
 
     def _forget_connection(self) -> None:
         self._known.clear()  # what comes back may be an older backup

@@ -42,6 +42,7 @@ from tests.conftest import Database
 
 P = ParamSpec("P")
 STUDY = "maize"
+HOLD = "select from record.study_head where study = $1 for update"
 EVERYTHING: Items = [([], [])]
 WAITS = """
 select true from pg_stat_activity
@@ -145,6 +146,16 @@ async def somebody_waits(db: asyncpg.Connection) -> None:
     """Returns when a connection to this database waits for a lock."""
     while not await db.fetchval(WAITS):  # noqa: ASYNC110 (PostgreSQL offers no event)
         await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def held(database: Database, study: str) -> AsyncIterator[asyncpg.Connection]:
+    """A study that somebody holds for so long, and who."""
+    owner = await asyncpg.connect(database.owner_url)
+    async with owner.transaction():
+        await owner.execute(HOLD, study)
+        yield owner
+    await owner.close()
 
 
 async def as_owner(database: Database, *statements: str) -> None:

@@ -13,9 +13,8 @@ from msgspec import structs
 from service.appends import Appended, Conflict, Draft, Items, RecordUnavailable
 from service.writer import BATCH, NO_CONNECTION, WORTH_HALVING
 from tests.conftest import Database
-from tests.recording import EVERYTHING, draft, events_of, in_a_loop, recorders, somebody_waits
+from tests.recording import EVERYTHING, draft, events_of, held, in_a_loop, recorders, somebody_waits
 
-LOCKED = "select from record.study_head where study = $1 for update"
 FREE = "select study from record.study_head order by study for update skip locked"
 
 
@@ -142,17 +141,14 @@ async def test_heads_are_locked_in_the_order_of_their_index_wherever_they_stand(
 ) -> None:
     """So that none waits for another that waits for it: they were made in the opposite order."""
     names = [f"s-{n}" for n in range(1, 10)]
-    owner = await asyncpg.connect(database.owner_url)
     async with recorders(database.service_url, writers=1) as [recorder]:
         for study in reversed(names):
             await recorder.append(study, [draft()])
-        async with owner.transaction():
-            await owner.execute(LOCKED, "s-5")
+        async with held(database, "s-5") as owner:
             waiting = asyncio.gather(*(recorder.append(study, [draft()]) for study in names))
             await somebody_waits(owner)
             free = await owner.fetch(FREE)
         await waiting
-    await owner.close()
     assert [row["study"] for row in free] == ["s-5", "s-6", "s-7", "s-8", "s-9"]  # s-5 is its own
 
 

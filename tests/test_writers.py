@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import asyncpg
 
@@ -11,9 +9,8 @@ from service.appends import Appended, Conflict
 from service.recorder import Recorder
 from service.writer import WORTH_HALVING
 from tests.conftest import Database
-from tests.recording import draft, events_of, in_a_loop, recorders, somebody_waits
+from tests.recording import draft, events_of, held, in_a_loop, recorders, somebody_waits
 
-HOLD = "select from record.study_head where study = $1 for update"
 END = "select pg_terminate_backend($1, 5000)"
 
 
@@ -95,13 +92,3 @@ async def two_studies(recorder: Recorder) -> None:
     """Each has an event, and a writer of its own."""
     for study in "ab":
         await recorder.append(study, [draft()])
-
-
-@asynccontextmanager
-async def held(database: Database, study: str) -> AsyncIterator[asyncpg.Connection]:
-    """A study that somebody holds for so long, and who."""
-    owner = await asyncpg.connect(database.owner_url)
-    async with owner.transaction():
-        await owner.execute(HOLD, study)
-        yield owner
-    await owner.close()

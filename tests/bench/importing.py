@@ -51,7 +51,11 @@ async def rates(held: ResearchRecord, file: Path) -> dict[str, float]:
 
 
 async def measure(database: Database, papers: int) -> None:
-    folder = Path(tempfile.mkdtemp(prefix="parcycle-bench-"))
+    with tempfile.TemporaryDirectory(prefix="parcycle-bench-") as name:
+        await measure_in(Path(name), database, papers)
+
+
+async def measure_in(folder: Path, database: Database, papers: int) -> None:
     async with ResearchRecord(database.store) as held:
         await bring_in(held, folder / "begun.jsonl", BEGUN)
         files = [folder / f"vote-{n}.pb" for n in range(VOTES)]
